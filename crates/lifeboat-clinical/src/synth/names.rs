@@ -1,0 +1,498 @@
+//! Names as a British practice's list has them: many origins, with their own letters and marks.
+
+use super::random::Random;
+
+/// Family and given names that go together.
+struct Origin {
+    /// How many of a thousand patients have names of this kind.
+    per_mille: u64,
+    family: &'static [&'static str],
+    female: &'static [&'static str],
+    male: &'static [&'static str],
+}
+
+/// Which given names a person may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GivenKind {
+    Female,
+    Male,
+}
+
+const ORIGINS: &[Origin] = &[
+    Origin {
+        per_mille: 470,
+        family: &[
+            "Smith",
+            "Taylor",
+            "Brown",
+            "Wilson",
+            "Walker",
+            "Wright",
+            "Thompson",
+            "Robinson",
+            "Wood",
+            "Hall",
+            "Green",
+            "Clarke",
+            "Turner",
+            "Hill",
+            "Cooper",
+            "Ward",
+            "Harrison",
+            "Baker",
+            "Carter",
+            "Shaw",
+            "Bennett",
+            "Cook",
+            "Bailey",
+            "Parker",
+            "Miller",
+            "Marshall",
+            "Richardson",
+            "Palmer",
+            "Chapman",
+            "Holmes",
+            "Barker",
+            "Fletcher",
+            "Webb",
+            "Pearson",
+            "Dawson",
+            "Atkinson",
+            "Hartley",
+            "Ashworth",
+            "Thistlethwaite",
+            "Ramsbottom",
+            "Higginbottom",
+            "Sidebottom",
+            "Featherstonehaugh",
+            "Lee-Archer",
+            "Bowes-Whitmore",
+            "Heathcote-Drury",
+            "Ogden",
+            "Pickles",
+            "Sugden",
+            "Crabtree",
+            "Entwistle",
+            "Birtwistle",
+            "Dewhurst",
+            "Fothergill",
+            "Lightfoot",
+            "Nuttall",
+            "Openshaw",
+            "Pilkington",
+        ],
+        female: &[
+            "Margaret",
+            "Susan",
+            "Jean",
+            "Patricia",
+            "Karen",
+            "Julie",
+            "Sarah",
+            "Emma",
+            "Laura",
+            "Rebecca",
+            "Charlotte",
+            "Olivia",
+            "Amelia",
+            "Grace",
+            "Poppy",
+            "Doreen",
+            "Hilda",
+            "Edith",
+            "Beryl",
+            "Joyce",
+            "Anne-Marie",
+            "Mary-Jane",
+            "Elizabeth",
+            "Alison",
+            "Hannah",
+            "Lucy",
+            "Zoë",
+            "Chloë",
+            "Eleanor",
+            "Harriet",
+            "Florence",
+            "Ivy",
+            "Elsie",
+            "Daisy",
+            "Phoebe",
+            "Imogen",
+        ],
+        male: &[
+            "John",
+            "David",
+            "Peter",
+            "Michael",
+            "Paul",
+            "Mark",
+            "Andrew",
+            "James",
+            "Thomas",
+            "Daniel",
+            "Oliver",
+            "Harry",
+            "George",
+            "Alfie",
+            "Arthur",
+            "Stanley",
+            "Ronald",
+            "Derek",
+            "Kenneth",
+            "Geoffrey",
+            "Christopher",
+            "Matthew",
+            "Jack",
+            "Joshua",
+            "Samuel",
+            "William",
+            "Edward",
+            "Henry",
+            "Albert",
+            "Frank",
+            "Leonard",
+            "Reginald",
+            "Toby",
+            "Jonathan",
+            "Alexander",
+        ],
+    },
+    Origin {
+        per_mille: 90,
+        family: &[
+            "O'Brien",
+            "O'Connor",
+            "O'Sullivan",
+            "Murphy",
+            "Kelly",
+            "Byrne",
+            "McCarthy",
+            "MacDonald",
+            "McKenzie",
+            "Campbell",
+            "Stewart",
+            "Ó Briain",
+            "Ní Dhonnchadha",
+            "FitzGerald",
+            "Nic Giolla Phádraig",
+            "Gallagher",
+            "O'Shaughnessy",
+            "MacGillivray",
+            "Farquharson",
+            "Urquhart",
+        ],
+        female: &[
+            "Siobhán",
+            "Niamh",
+            "Aoife",
+            "Caitríona",
+            "Máire",
+            "Bridget",
+            "Eilidh",
+            "Mairi",
+            "Fiona",
+            "Kirsty",
+            "Gráinne",
+            "Róisín",
+            "Sinéad",
+            "Orla",
+            "Morag",
+        ],
+        male: &[
+            "Seán", "Patrick", "Liam", "Conor", "Pádraig", "Declan", "Hamish", "Callum", "Angus", "Ewan",
+            "Rory", "Séamus", "Éamonn", "Fergus", "Iain",
+        ],
+    },
+    Origin {
+        per_mille: 60,
+        family: &[
+            "Jones",
+            "Williams",
+            "Davies",
+            "Evans",
+            "Thomas",
+            "Roberts",
+            "Hughes",
+            "Lewis",
+            "Morgan",
+            "Griffiths",
+            "Llewellyn",
+            "ap Rhys",
+            "Prydderch",
+            "Gwynne-Pugh",
+            "Bowen",
+        ],
+        female: &[
+            "Angharad", "Sioned", "Rhiannon", "Lowri", "Siân", "Mair", "Bronwen", "Cerys", "Elin", "Nia",
+        ],
+        male: &["Gareth", "Rhys", "Dafydd", "Ieuan", "Owain", "Siôn", "Huw", "Iwan", "Geraint", "Llŷr"],
+    },
+    Origin {
+        per_mille: 120,
+        family: &[
+            "Patel",
+            "Shah",
+            "Singh",
+            "Kaur",
+            "Khan",
+            "Hussain",
+            "Ahmed",
+            "Begum",
+            "Choudhury",
+            "Rahman",
+            "Gupta",
+            "Sharma",
+            "Malik",
+            "Mahmood",
+            "Iqbal",
+            "Chatterjee",
+            "Venkataraghavan",
+            "Krishnamurthy",
+            "Perera",
+            "Balasubramaniam",
+            "Uddin",
+            "Miah",
+            "Desai",
+            "Joshi",
+        ],
+        female: &[
+            "Priya", "Aisha", "Fatima", "Harpreet", "Sunita", "Meera", "Nasreen", "Shabana", "Lakshmi",
+            "Anjali", "Zainab", "Maryam", "Gurpreet", "Rukhsana", "Deepika",
+        ],
+        male: &[
+            "Mohammed", "Imran", "Harjit", "Rajesh", "Sanjay", "Arjun", "Bilal", "Yusuf", "Gurdeep",
+            "Vikram", "Abdul", "Kamran", "Ravi", "Tariq", "Suresh",
+        ],
+    },
+    Origin {
+        per_mille: 70,
+        family: &[
+            "Kowalski",
+            "Kowalska",
+            "Wiśniewska",
+            "Wójcik",
+            "Kamiński",
+            "Szymańska",
+            "Dąbrowski",
+            "Zieliński",
+            "Grzegorzewski",
+            "Łukaszewicz",
+            "Popescu",
+            "Ionescu",
+            "Constantinescu",
+            "Dvořák",
+            "Nováková",
+            "Horváth",
+            "Kovács",
+            "Jankauskas",
+            "Bērziņš",
+            "Šimić",
+        ],
+        female: &[
+            "Agnieszka",
+            "Małgorzata",
+            "Katarzyna",
+            "Zofia",
+            "Elżbieta",
+            "Ioana",
+            "Mihaela",
+            "Zdeňka",
+            "Ilona",
+            "Rasa",
+            "Justyna",
+            "Ewa",
+        ],
+        male: &[
+            "Paweł", "Łukasz", "Grzegorz", "Wojciech", "Andrzej", "Ștefan", "Radu", "Jiří", "László",
+            "Vytautas", "Tomasz", "Marek",
+        ],
+    },
+    Origin {
+        per_mille: 70,
+        family: &[
+            "Okafor",
+            "Adeyemi",
+            "Adébáyọ̀",
+            "Nwosu",
+            "Chukwuemeka",
+            "Oluwaseun-Bright",
+            "Mensah",
+            "Owusu",
+            "Boateng",
+            "Abdi",
+            "Warsame",
+            "Mohamud",
+            "Tesfaye",
+            "Haile",
+            "Moyo",
+            "Ndlovu",
+            "Kamau",
+            "Diallo",
+        ],
+        female: &[
+            "Ngozi",
+            "Chiamaka",
+            "Folasade",
+            "Abena",
+            "Efua",
+            "Hodan",
+            "Sahra",
+            "Tigist",
+            "Thandiwe",
+            "Wanjiru",
+            "Olúwatóyìn",
+            "Blessing",
+        ],
+        male: &[
+            "Chidi",
+            "Emeka",
+            "Babatunde",
+            "Kwame",
+            "Kofi",
+            "Abdirahman",
+            "Liban",
+            "Dawit",
+            "Sipho",
+            "Mwangi",
+            "Olúfẹ́mi",
+            "Emmanuel",
+        ],
+    },
+    Origin {
+        per_mille: 45,
+        family: &["Campbell", "Grant", "Baptiste", "St. Rose", "Francois", "Gordon", "Bailey-Clarke", "Reid"],
+        female: &["Sheryl", "Marcia", "Claudette", "Keisha", "Shanice", "Yvonne"],
+        male: &["Delroy", "Winston", "Errol", "Jermaine", "Leroy", "Curtis"],
+    },
+    Origin {
+        per_mille: 40,
+        family: &[
+            "Wang",
+            "Li",
+            "Zhang",
+            "Chen",
+            "Ng",
+            "Wong",
+            "Cheung",
+            "Nguyễn",
+            "Trần",
+            "Phạm",
+            "Kim",
+            "Tanaka",
+            "Ouyang",
+            "Lü",
+            "De la Cruz",
+            "Santos",
+        ],
+        female: &["Mei-Ling", "Xiùyīng", "Wai Yee", "Hương", "Thùy", "Ji-woo", "Yuki", "Maricel", "Lan"],
+        male: &["Wei", "Ka-Ming", "Jùn", "Minh", "Đức", "Min-jun", "Hiroshi", "Jun-Jun", "Hao"],
+    },
+    Origin {
+        per_mille: 35,
+        family: &[
+            "García Fernández",
+            "Rodrigues",
+            "Gonçalves",
+            "Silva e Sousa",
+            "D'Angelo",
+            "Di Stefano",
+            "Müller",
+            "Schröder",
+            "Van der Berg",
+            "de Vries",
+            "Papadopoulou",
+            "Yılmaz",
+            "Çelik",
+            "Øvergaard",
+            "Sjöström",
+            "Lefèvre",
+            "Dell'Acqua",
+        ],
+        female: &[
+            "Inês",
+            "Conceição",
+            "Lucía",
+            "Chiara",
+            "Käthe",
+            "Ayşe",
+            "Zeynep",
+            "Åsa",
+            "Søren-Marie",
+            "Hélène",
+            "Eleni",
+            "Anneke",
+        ],
+        male: &[
+            "João",
+            "José María",
+            "Giuseppe",
+            "Jürgen",
+            "Çağatay",
+            "Emre",
+            "Håkan",
+            "Bjørn",
+            "François",
+            "Yiannis",
+            "Joost",
+            "Ángel",
+        ],
+    },
+];
+
+const LONG_FAMILY: &str = "Wolstenholme-Featherstonehaugh-Bartholomew de Montmorency";
+const LONG_GIVEN: &[&str] =
+    &["Maximilian-Alexander", "Bartholomew", "Christopher-Robin", "Wilhelmina", "Persephone", "Archibald"];
+
+/// A family name and given names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PersonalName {
+    pub(crate) family: String,
+    pub(crate) given: Vec<String>,
+}
+
+/// Draws a name; about one in three hundred is very long.
+pub(crate) fn draw(random: &mut Random, kind: GivenKind) -> PersonalName {
+    let origin = draw_origin(random);
+    if random.below(300) == 0 {
+        return PersonalName {
+            family: LONG_FAMILY.to_owned(),
+            given: LONG_GIVEN.iter().map(|name| (*name).to_owned()).collect(),
+        };
+    }
+    let family = (random.pick(origin.family)).to_owned();
+    let given = draw_given_of(random, origin, kind);
+    PersonalName { family, given }
+}
+
+/// Draws given names only, for a newborn who has the mother's family name.
+pub(crate) fn draw_given(random: &mut Random, kind: GivenKind) -> Vec<String> {
+    let origin = draw_origin(random);
+    draw_given_of(random, origin, kind)
+}
+
+fn draw_given_of(random: &mut Random, origin: &Origin, kind: GivenKind) -> Vec<String> {
+    let names = match kind {
+        GivenKind::Female => origin.female,
+        GivenKind::Male => origin.male,
+    };
+    let mut given = vec![(random.pick(names)).to_owned()];
+    if random.chance(45) {
+        let second = random.pick(names);
+        if given[0] != second {
+            given.push(second.to_owned());
+        }
+    }
+    given
+}
+
+fn draw_origin(random: &mut Random) -> &'static Origin {
+    let total: u64 = ORIGINS.iter().map(|origin| origin.per_mille).sum();
+    let mut left = random.below(total);
+    for origin in ORIGINS {
+        if left < origin.per_mille {
+            return origin;
+        }
+        left -= origin.per_mille;
+    }
+    &ORIGINS[0]
+}

@@ -1,0 +1,240 @@
+//! What no column asked for. Nothing in a record is dropped: what people wrote is put into words beside
+//! the item, and what only machines need (codes, identifiers, addresses of profiles) is listed raw.
+
+use super::datatypes;
+use super::dates;
+use super::held::Held;
+use super::node::At;
+use super::shape::Field;
+
+/// Fields that say something to machines only.
+const TECHNICAL: &[&str] = &[
+    "id", "meta", "resourceType", "system", "code", "reference", "url", "fullUrl", "version", "userSelected", "status",
+    "identifier", "implicitRules", "contentType", "hash", "subject", "patient", "encounter", "intent", "category",
+    "display", "language", "class", "isModifier", "lastUpdated", "issued", "recorded", "created",
+];
+/// Longer texts of this field are file contents.
+const ATTACHED: &str = "data";
+const ATTACHED_CHARACTERS_MAX: usize = 200;
+
+/// Returns in words what of `resource` was not shown yet, one line for each piece.
+pub(crate) fn in_words<'n>(held: &Held<'n>, resource: At<'n>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (key, at) in resource.fields() {
+        if !is_narrative(key, at) {
+            words_of(held, key, "", at, resource, &mut lines);
+        }
+    }
+    lines
+}
+
+/// Returns raw what of `resource` was not shown yet.
+pub(crate) fn raw(resource: At<'_>) -> Vec<Field> {
+    let mut fields = Vec::new();
+    for (key, at) in resource.fields() {
+        if !is_narrative(key, at) {
+            raw_of(key, at, &mut fields);
+        }
+    }
+    fields
+}
+
+/// Says whether it is the text that the source rendered for people; it may hold anything, and is not shown.
+fn is_narrative(key: &str, at: At<'_>) -> bool {
+    key == "text" && at.field("div").exists()
+}
+
+fn words_of<'n>(held: &Held<'n>, key: &str, above: &str, at: At<'n>, from: At<'n>, lines: &mut Vec<String>) {
+    if is_all_seen(at) || TECHNICAL.contains(&key) {
+        return;
+    }
+    let label = if above.is_empty() { label(key) } else { format!("{above}, {}", label(key).to_lowercase()) };
+    if at.is_list() {
+        for item in at.items() {
+            item_words(held, key, &label, item, from, lines);
+        }
+    } else {
+        item_words(held, key, &label, at, from, lines);
+    }
+}
+
+fn item_words<'n>(
+    held: &Held<'n>,
+    key: &str,
+    label: &str,
+    at: At<'n>,
+    from: At<'n>,
+    lines: &mut Vec<String>,
+) {
+    if is_all_seen(at) {
+        return;
+    }
+    if matches!(key, "extension" | "modifierExtension") {
+        return extension_words(held, key, at, from, lines);
+    }
+    if at.is_list() {
+        return at.items().for_each(|item| item_words(held, key, label, item, from, lines));
+    }
+    let whole = if at.is_object() {
+        known_shape(held, at, from)
+    } else {
+        at.text().map(|text| if dates::is_date(text) { dates::show(text) } else { shortened(key, text) })
+    };
+    lines.extend(whole.map(|text| format!("{label}: {text}")));
+    for (key, inner) in at.fields() {
+        words_of(held, key, label, inner, from, lines);
+    }
+}
+
+fn extension_words<'n>(held: &Held<'n>, key: &str, at: At<'n>, from: At<'n>, lines: &mut Vec<String>) {
+    let url = at.field("url").peek().unwrap_or("extension");
+    let name = label_of_url(url);
+    let name = if key == "modifierExtension" { format!("Modifier: {name}") } else { name };
+    lines.extend(datatypes::choice(held, at, "value").map(|text| format!("{name}: {text}")));
+    for (key, inner) in at.fields() {
+        words_of(held, key, &name, inner, from, lines);
+    }
+}
+
+/// Returns the words of an object whose shape is one of FHIR's common types.
+fn known_shape<'n>(held: &Held<'n>, at: At<'n>, from: At<'n>) -> Option<String> {
+    let has = |name: &str| at.field(name).exists();
+    if has("coding") {
+        datatypes::concept(at)
+    } else if has("reference") || (has("display") && has("identifier")) {
+        datatypes::reference(held, at, from)
+    } else if has("value") && (has("unit") || has("code") || has("comparator")) {
+        datatypes::quantity(at)
+    } else if has("low") || has("high") {
+        datatypes::range(at)
+    } else if (has("start") || has("end")) && !has("resourceType") {
+        datatypes::period(at)
+    } else if has("text") && !has("resourceType") {
+        datatypes::annotation(held, at, from)
+    } else if has("display") {
+        datatypes::coding(at)
+    } else {
+        None
+    }
+}
+
+fn raw_of(label: &str, at: At<'_>, fields: &mut Vec<Field>) {
+    if at.is_list() {
+        return at.items().for_each(|item| raw_of(label, item, fields));
+    }
+    for (key, inner) in at.fields() {
+        raw_of(&format!("{label}.{key}"), inner, fields);
+    }
+    if !at.seen()
+        && let Some(text) = at.text()
+    {
+        let key = label.rsplit('.').next().unwrap_or(label);
+        fields.push(Field { label: label.to_owned(), text: shortened(key, text) });
+    }
+}
+
+fn is_all_seen(at: At<'_>) -> bool {
+    match at.peek() {
+        Some(text) => at.seen() || text.trim().is_empty(),
+        None if at.is_list() => at.items().all(is_all_seen),
+        None => at.fields().all(|(_, inner)| is_all_seen(inner)),
+    }
+}
+
+fn shortened(key: &str, text: &str) -> String {
+    let length = text.chars().count();
+    if key == ATTACHED && length > ATTACHED_CHARACTERS_MAX {
+        return format!("file content of {length} characters, not shown");
+    }
+    text.to_owned()
+}
+
+/// Turns the name of a field into words: `lotNumber` becomes `Lot number`.
+pub(crate) fn label(key: &str) -> String {
+    let mut words = String::new();
+    for character in key.trim_start_matches('_').chars() {
+        if character.is_uppercase() && !words.is_empty() {
+            words.push(' ');
+        }
+        words.extend(character.to_lowercase());
+    }
+    let mut characters = words.replace(['-', '_'], " ").chars().collect::<Vec<_>>();
+    if let Some(first) = characters.first_mut() {
+        *first = first.to_uppercase().next().unwrap_or(*first);
+    }
+    characters.into_iter().collect()
+}
+
+/// Turns the address of an extension into words.
+fn label_of_url(url: &str) -> String {
+    let name = url.rsplit(['/', ':', '#']).next().unwrap_or(url);
+    let name = ["Extension-", "UKCore-", "CareConnect-", "GPC-"]
+        .iter()
+        .fold(name, |name, prefix| name.strip_prefix(prefix).unwrap_or(name));
+    let name = name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-');
+    label(if name.is_empty() { url } else { name })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::node;
+    use super::*;
+
+    #[test]
+    fn names_of_fields_become_words() {
+        let cases = [
+            ("lotNumber", "Lot number"),
+            ("_birthDate", "Birth date"),
+            ("consultation-notes", "Consultation notes"),
+            ("", ""),
+        ];
+        for (key, expected) in cases {
+            assert_eq!(label(key), expected, "{key}");
+        }
+        let url = "https://fhir.hl7.org.uk/StructureDefinition/Extension-CareConnect-GPC-ProblemSignificance-1";
+        assert_eq!(label_of_url(url), "Problem significance");
+        assert_eq!(label_of_url("urn:x:"), "Urn:x:");
+    }
+
+    #[test]
+    fn everything_not_shown_is_in_words_or_raw() {
+        let json = br#"{
+            "resourceType": "Thing", "id": "t1", "text": {"status": "generated", "div": "<div>never</div>"},
+            "code": {"coding": [{"system": "s", "code": "c1", "display": "Shown"}]},
+            "site": {"coding": [{"system": "s", "code": "c2", "display": "Left arm"}]},
+            "dose": {"value": 1.50, "unit": "ml"},
+            "when": "2026-01-02", "deep": {"list": [{"word": "alpha"}, {"word": "beta"}]},
+            "modifierExtension": [{"url": "urn:x/not-really", "valueBoolean": true}],
+            "attachment": {"data": "AAAA"}
+        }"#;
+        let tree = node::parse(json).unwrap();
+        let root = At::root(&tree);
+        let held = Held::of_bundle(At::NOTHING);
+        assert_eq!(datatypes::concept(root.field("code")).as_deref(), Some("Shown"));
+        assert_eq!(
+            in_words(&held, root),
+            [
+                "Site: Left arm",
+                "Dose: 1.50 ml",
+                "When: 02-Jan-2026",
+                "Deep, list, word: alpha",
+                "Deep, list, word: beta",
+                "Modifier: Not really: Yes",
+                "Attachment, data: AAAA",
+            ]
+        );
+        let raw: Vec<String> = raw(root).into_iter().map(|field| format!("{}={}", field.label, field.text)).collect();
+        assert_eq!(
+            raw,
+            [
+                "resourceType=Thing",
+                "id=t1",
+                "code.coding.system=s",
+                "code.coding.code=c1",
+                "site.coding.system=s",
+                "site.coding.code=c2",
+                "modifierExtension.url=urn:x/not-really",
+            ]
+        );
+    }
+}

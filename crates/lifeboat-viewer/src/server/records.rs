@@ -1,0 +1,142 @@
+//! The pages with records: day list, search, patient.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use jiff::civil::Date;
+use lifeboat_clinical::view::{DayListView, day_list_view, patient_view};
+use lifeboat_format::RecordKey;
+use serde::Deserialize;
+
+use super::app::{App, OpenSession, Records, SignedForm, frame, message_page, random_failed, respond, see_other};
+use super::entry::ask_again;
+use super::handles::Query;
+use crate::age::show_day;
+use crate::clock::practice_day;
+use crate::pages::day::{Appointment, DayContent, DayLink, DayPage, Session, Who};
+use crate::pages::layout::Place;
+use crate::pages::message::Message;
+use crate::pages::search::{Found, PersonLine, QUERY_CHARS_MAX};
+use crate::pages::{day as day_page, message, patient as patient_page, search as search_pages};
+use crate::site::{OpenSite, Unreadable};
+use crate::token::RandomError;
+
+/// The most results that are shown at once.
+const RESULTS_MAX: usize = 50;
+
+/// Shows the day list of the practice's today.
+pub async fn today(State(app): State<App>, Records(session): Records) -> Response {
+    let today = practice_day(app.now());
+    show_day_list(&app, &session, today).await
+}
+
+/// Shows the day list of another day.
+pub async fn day(State(app): State<App>, Records(session): Records, Path(day): Path<String>) -> Response {
+    match day.parse::<Date>() {
+        Ok(day) if day.to_string().len() == 10 => show_day_list(&app, &session, day).await,
+        _ => not_here(&app, &session),
+    }
+}
+
+async fn show_day_list(app: &App, session: &OpenSession, day: Date) -> Response {
+    let (site, record) = read(app, &session.site, async |site| site.day(day).await).await;
+    let content = match record {
+        Ok(Some(record)) => match day_list_view(&record.bytes) {
+            Ok(view) => match sessions(app, &site, &view) {
+                Ok(sessions) => DayContent::Sessions(sessions),
+                Err(error) => return random_failed(&error),
+            },
+            Err(_) => DayContent::Unreadable("Its content is not a list of appointments.".to_owned()),
+        },
+        Ok(None) if site.days().is_empty() => DayContent::NoneHeld,
+        Ok(None) => DayContent::NotHeld,
+        Err(unreadable) => DayContent::Unreadable(sentences(&unreadable)),
+    };
+    let link = |held: &Date| DayLink { day: show_day(*held), href: format!("/day/{held}"), is_shown: *held == day };
+    let page = DayPage {
+        day: show_day(day),
+        is_today: day == practice_day(app.now()),
+        days: site.days().iter().map(link).collect(),
+        content,
+    };
+    let strip = site.strip(app.now(), &app.ages);
+    respond(StatusCode::OK, day_page::page(&frame(app, &strip, &session.form, Place::Day), &page))
+}
+
+/// Shows the search form.
+pub async fn search_page(State(app): State<App>, Records(session): Records) -> Response {
+    let strip = session.site.strip(app.now(), &app.ages);
+    respond(StatusCode::OK, search_pages::page(&frame(&app, &strip, &session.form, Place::Search), None))
+}
+
+/// What the search form sends.
+#[derive(Deserialize)]
+pub struct SearchFields {
+    #[serde(default)]
+    query: String,
+}
+
+/// Keeps what was typed in the session and goes to an address that does not show it.
+pub async fn search(
+    State(app): State<App>,
+    Records(_session): Records,
+    SignedForm(fields): SignedForm<SearchFields>,
+) -> Response {
+    let typed: String = fields.query.chars().take(QUERY_CHARS_MAX).collect();
+    if typed.trim().is_empty() {
+        return see_other("/search");
+    }
+    let kept = match app.desk().handles() {
+        Some(handles) => handles.keep_search(Query::new(typed)),
+        None => return see_other("/unlock"),
+    };
+    match kept {
+        Ok(handle) => see_other(&format!("/found/{handle}")),
+        Err(error) => random_failed(&error),
+    }
+}
+
+/// Shows the results of a search of this session.
+pub async fn found(State(app): State<App>, Records(session): Records, Path(handle): Path<String>) -> Response {
+    let Some(query) = app.desk().search(&handle) else { return see_other("/search") };
+    let site = Arc::clone(&session.site);
+    let text = query.clone();
+    let hits = tokio::task::spawn_blocking(move || site.people().find(text.text())).await.unwrap_or_default();
+    let more = hits.len().saturating_sub(RESULTS_MAX);
+    let lines: Result<Vec<_>, _> =
+        hits.into_iter().take(RESULTS_MAX).filter_map(|key| line(&app, &session.site, key).transpose()).collect();
+    let people = match lines {
+        Ok(people) => people,
+        Err(error) => return random_failed(&error),
+    };
+    let found = Found { query: query.text().to_owned(), people, more, searched: session.site.people().len() };
+    let strip = session.site.strip(app.now(), &app.ages);
+    let page = search_pages::page(&frame(&app, &strip, &session.form, Place::Search), Some(&found));
+    respond(StatusCode::OK, page)
+}
+
+/// Shows one patient's record.
+pub async fn patient(State(app): State<App>, Records(session): Records, Path(handle): Path<String>) -> Response {
+    let Some(key) = app.desk().key(&handle) else { return not_here(&app, &session) };
+    let (site, record) = read(&app, &session.site, async |site| site.record(key).await).await;
+    let strip = site.strip(app.now(), &app.ages);
+    let frame = frame(&app, &strip, &session.form, Place::Elsewhere);
+    let why = match record {
+        Ok(Some(record)) => match patient_view(&record.bytes, practice_day(app.now())) {
+            Ok(view) => return respond(StatusCode::OK, patient_page::page(&frame, &view)),
+            Err(_) => Unreadable { tried: vec![(record_name(&site), "its content is not a patient's record".to_owned())] },
+        },
+        Ok(None) => Unreadable { tried: vec![(record_name(&site), "the snapshot holds no such record".to_owned())] },
+        Err(unreadable) => unreadable,
+    };
+    match site.people().banner(&key) {
+        Some(known) => {
+            let tried = why.tried.iter().map(|(name, why)| (name.clone(), why.clone())).collect();
+            let page = patient_page::unreadable(&frame, &known, &patient_page::Unreadable { tried });
+            respond(StatusCode::OK, page)
+        }
+        None => not_here(&app, &session),
+    }
+}

@@ -1,0 +1,425 @@
+//! An open site: the snapshot that is shown, who is in it, and every copy from which it can be read.
+//!
+//! Invariants: one opening shows one snapshot. Each copy is read under the same verified head, so bytes of
+//! another snapshot fail their digests and are never mixed in. A record is decrypted when it is asked for and
+//! is not kept. The directory is kept, because search needs it, and is wiped when the site closes.
+
+mod ask;
+pub mod people;
+pub mod source;
+pub mod standing;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use lifeboat_format::{AgeOpenError, KitError, ManifestId, RecordKey, RecordName, VerifiedHead};
+use lifeboat_replica::{Choice, Directory, OpenedRecord, ReadError, Reader, ReplicaName, SiteReader};
+
+use self::ask::Asked;
+use self::people::People;
+use self::source::Keys;
+use self::standing::{Answer, Finding};
+use crate::age::{AgeLimits, CopyAge, show_instant};
+use crate::clock::{Clock, practice_day};
+use crate::pages::copy::AboutCopy;
+use crate::pages::strip::{CopyLine, Strip};
+
+pub use self::source::{Source, SourceError};
+
+/// The longest that one copy is waited for when a record is read.
+pub const RECORD_TIME_MAX: Duration = Duration::from_secs(10);
+/// The longest that one copy is waited for when keys and the directory are read.
+pub const DIRECTORY_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Why a site could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nobody gave a passphrase.
+    #[error("a passphrase is needed")]
+    PassphraseNeeded,
+    /// The kit did not open.
+    #[error("open the kit")]
+    Kit(#[source] KitError),
+    /// The kit names a replica in a way that cannot be understood.
+    #[error("read the kit's list of replicas")]
+    KitReplica,
+    /// The identity file could not be read.
+    #[error("read the identity file")]
+    IdentityFile,
+    /// The identity file holds no identity.
+    #[error("find an identity in the identity file")]
+    NotAnIdentity,
+    /// The passphrase does not open the identity file.
+    #[error("open the identity file with the passphrase")]
+    IdentityPassphrase,
+    /// No replica answered.
+    #[error("reach a replica")]
+    NoneReachable {
+        /// What each said.
+        answers: Vec<Answer>,
+    },
+    /// Replicas answered and none verifies.
+    #[error("verify a replica")]
+    NoneVerifies {
+        /// What each said.
+        answers: Vec<Answer>,
+    },
+    /// The identity or passphrase opens no replica.
+    #[error("open a replica's keys")]
+    NotARecipient,
+    /// A background computation died.
+    #[error("compute in the background")]
+    Background,
+}
+
+impl OpenError {
+    /// Says whether what was typed, or the identity, is wrong: such tries are throttled.
+    pub fn is_wrong_secret(&self) -> bool {
+        match self {
+            Self::Kit(error) => is_wrong_passphrase(error),
+            Self::IdentityPassphrase | Self::NotARecipient => true,
+            _ => false,
+        }
+    }
+
+    /// Returns a stable name for the log.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PassphraseNeeded => "passphrase_needed",
+            Self::Kit(_) => "kit",
+            Self::KitReplica => "kit_replica",
+            Self::IdentityFile => "identity_file",
+            Self::NotAnIdentity => "not_an_identity",
+            Self::IdentityPassphrase => "identity_passphrase",
+            Self::NoneReachable { .. } => "none_reachable",
+            Self::NoneVerifies { .. } => "none_verifies",
+            Self::NotARecipient => "not_a_recipient",
+            Self::Background => "background",
+        }
+    }
+
+    /// Says what happened, in plain English.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::PassphraseNeeded => "A passphrase is needed.".to_owned(),
+            Self::Kit(error) if is_wrong_passphrase(error) => "The passphrase is wrong.".to_owned(),
+            Self::Kit(_) => "The kit file is damaged or is not a kit.".to_owned(),
+            Self::KitReplica => "The kit names a copy in a way that this version does not understand.".to_owned(),
+            Self::IdentityFile => "The identity file cannot be read.".to_owned(),
+            Self::NotAnIdentity => "The identity file holds no identity.".to_owned(),
+            Self::IdentityPassphrase => "The passphrase is wrong.".to_owned(),
+            Self::NoneReachable { answers } => format!("No copy can be reached. {}", list(answers)),
+            Self::NoneVerifies { answers } => format!("No copy passes verification. {}", list(answers)),
+            Self::NotARecipient => "This passphrase or identity does not open the site's records.".to_owned(),
+            Self::Background => "The viewer failed while it was opening the copy.".to_owned(),
+        }
+    }
+
+    /// Says what the reader can do.
+    pub fn remedy(&self) -> &'static str {
+        match self {
+            Self::PassphraseNeeded => "Type it.",
+            Self::Kit(error) if is_wrong_passphrase(error) => "Check Caps Lock and the keyboard layout, and try again.",
+            Self::Kit(_) | Self::KitReplica => "Use another copy of the kit, or ask IT for a new one.",
+            Self::IdentityFile | Self::NotAnIdentity => "Check the path and that the disk is plugged in.",
+            Self::IdentityPassphrase => "Check Caps Lock and the keyboard layout, and try again.",
+            Self::NoneReachable { .. } => "Check the network cable or Wi-Fi, plug in the disk, and try again.",
+            Self::NoneVerifies { .. } => {
+                "Do not use these copies. Try another disk or place that holds a copy, and tell IT."
+            }
+            Self::NotARecipient => "Check that the kit is of this site and still valid, or use another way in.",
+            Self::Background => "Close the viewer and start it again.",
+        }
+    }
+}
+
+fn is_wrong_passphrase(error: &KitError) -> bool {
+    matches!(error, KitError::Open(AgeOpenError::WrongKey))
+}
+
+fn list(answers: &[Answer]) -> String {
+    let one = |answer: &Answer| match &answer.finding {
+        Finding::Holds(_) => format!("{}: verified.", answer.name),
+        Finding::Damaged(why) | Finding::Unusable(why) | Finding::Unreachable(why) => format!("{}: {why}.", answer.name),
+    };
+    answers.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+/// Why a record could not be read from any copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Each copy that was tried, with what is wrong there.
+    pub tried: Vec<(ReplicaName, String)>,
+}
+
+/// An open site.
+pub struct OpenSite {
+    keys: Keys,
+    head: VerifiedHead,
+    /// Whose head it is, as a place among the answers.
+    shown: usize,
+    name: Option<String>,
+    answers: Vec<Answer>,
+    copies: Vec<(usize, SiteReader)>,
+    asked_at: Timestamp,
+    people: People,
+    days: Vec<Date>,
+    moved: Option<String>,
+    reading: Mutex<Reading>,
+}
+
+/// What changes while a site is open: which copy answers, and which records nobody could read.
+#[derive(Debug, Default)]
+struct Reading {
+    copy: usize,
+    unreadable: HashSet<RecordKey>,
+}
+
+impl fmt::Debug for OpenSite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OpenSite({}, {} copies, redacted)", self.head.manifest.site, self.copies.len())
+    }
+}
+
+impl OpenSite {
+    /// Asks all replicas and opens the freshest that verifies and opens.
+    pub(crate) async fn open(keys: Keys, clock: &dyn Clock) -> Result<Self, OpenError> {
+        let mut asked = ask::all(&keys.replicas, keys.verification_key.as_ref(), keys.site.as_ref()).await;
+        let order = standing::reading_order(&answers(&asked));
+        if order.is_empty() {
+            let answers = answers(&asked);
+            let any_damaged = answers.iter().any(|answer| matches!(answer.finding, Finding::Damaged(_)));
+            return Err(if any_damaged { OpenError::NoneVerifies { answers } } else { OpenError::NoneReachable { answers } });
+        }
+        let mut wrong_secret = false;
+        for at in order {
+            let Some(head) = asked[at].head.clone() else { continue };
+            let copies = copies(&asked, at, &head, &keys);
+            let (directory, name) = futures::join!(open_directory(&copies), ask::name(&asked[at], &head));
+            match directory {
+                Ok((reading, Directory { rows, days })) => {
+                    let now = clock.now();
+                    let today = practice_day(now);
+                    let people = tokio::task::spawn_blocking(move || People::new(rows, today)).await;
+                    return Ok(Self {
+                        keys,
+                        head,
+                        shown: at,
+                        name,
+                        answers: answers(&asked),
+                        copies,
+                        asked_at: now,
+                        people: people.map_err(|_| OpenError::Background)?,
+                        days,
+                        moved: None,
+                        reading: Mutex::new(Reading { copy: reading, unreadable: HashSet::new() }),
+                    });
+                }
+                Err(error) => {
+                    wrong_secret |= matches!(error, ReadError::Unlock { .. });
+                    asked[at].answer.finding = match ask::finding_of(&error) {
+                        Finding::Damaged(why) | Finding::Unreachable(why) => Finding::Unusable(why),
+                        other => other,
+                    };
+                }
+            }
+        }
+        if wrong_secret { Err(OpenError::NotARecipient) } else { Err(OpenError::NoneVerifies { answers: answers(&asked) }) }
+    }
+
+    /// Asks all replicas again with the same keys; says when what is shown has changed.
+    pub async fn ask_again(&self, clock: &dyn Clock) -> Result<Self, OpenError> {
+        let mut again = Self::open(self.keys.clone(), clock).await?;
+        if again.snapshot() != self.snapshot() {
+            let (before, after) = (show_instant(ask::as_of(&self.head)), show_instant(ask::as_of(&again.head)));
+            again.moved = Some(format!("the copy shown before was as of {before}; this one is as of {after}."));
+        }
+        Ok(again)
+    }
+
+    /// Returns the snapshot that is shown.
+    pub fn snapshot(&self) -> ManifestId {
+        ask::shown(&self.head).0
+    }
+
+    /// Returns who is in the snapshot.
+    pub fn people(&self) -> &People {
+        &self.people
+    }
+
+    /// Returns the days of which the snapshot holds a list.
+    pub fn days(&self) -> &[Date] {
+        &self.days
+    }
+
+    /// Returns how old the snapshot is at `now`.
+    pub fn age(&self, now: Timestamp, limits: &AgeLimits) -> CopyAge {
+        CopyAge::at(now, ask::as_of(&self.head), limits)
+    }
+
+    /// Says whether a record was tried and could be read from no copy.
+    pub fn is_unreadable(&self, key: &RecordKey) -> bool {
+        self.reading().unreadable.contains(key)
+    }
+
+    /// Reads one record, from the copy that answered last or else from any other; nothing when the snapshot
+    /// does not hold it.
+    pub async fn record(&self, key: RecordKey) -> Result<Option<OpenedRecord>, Unreadable> {
+        let mut tried = Vec::new();
+        for at in self.copies_in_turn() {
+            let (answer, copy) = &self.copies[at];
+            let name = &self.answers[*answer].name;
+            match tokio::time::timeout(RECORD_TIME_MAX, copy.record(key)).await {
+                Ok(Ok(record)) => {
+                    let mut reading = self.reading();
+                    reading.copy = at;
+                    reading.unreadable.remove(&key);
+                    return Ok(record);
+                }
+                Ok(Err(error)) => tried.push((name.clone(), why(&error))),
+                Err(_) => tried.push((name.clone(), "it did not answer in time".to_owned())),
+            }
+            tracing::warn!(name: "record_not_read", replica = %name);
+        }
+        self.reading().unreadable.insert(key);
+        Err(Unreadable { tried })
+    }
+
+    /// Reads the list of a day; nothing when the snapshot holds none.
+    pub async fn day(&self, day: Date) -> Result<Option<OpenedRecord>, Unreadable> {
+        if !self.days.contains(&day) {
+            return Ok(None);
+        }
+        let (answer, copy) = &self.copies[self.reading().copy];
+        match copy.record_key(&RecordName::Day(day)).await {
+            Ok(key) => self.record(key).await,
+            Err(error) => Err(Unreadable { tried: vec![(self.answers[*answer].name.clone(), why(&error))] }),
+        }
+    }
+
+    /// Returns what the strip says at `now`.
+    pub fn strip(&self, now: Timestamp, limits: &AgeLimits) -> Strip {
+        let copy = CopyLine {
+            as_of: show_instant(ask::as_of(&self.head)),
+            age: self.age(now, limits),
+            verification: standing::verification(&self.answers, self.shown, self.keys.origin()),
+            reading: self.answers[self.reading_answer()].name.to_string(),
+            held: held(&self.head),
+            moved: self.moved.clone(),
+        };
+        let site = match &self.name {
+            Some(name) => format!("{} {name}", self.head.manifest.site),
+            None => self.head.manifest.site.to_string(),
+        };
+        Strip { site: Some(site), copy: Some(copy) }
+    }
+
+    /// Returns what the page about the copy shows.
+    pub fn about(&self) -> AboutCopy {
+        let (id, manifest) = ask::shown(&self.head);
+        let text = |label: &str, value: String| (label.to_owned(), value);
+        let counts = &manifest.counts;
+        let mut counted = vec![
+            text("Patients", counts.patients.to_string()),
+            text("Day lists", counts.day_lists.to_string()),
+            text("Appointments", counts.appointments.to_string()),
+        ];
+        counted.extend(counts.sections.iter().map(|(code, count)| {
+            let title = code.parse().map_or_else(|_| code.clone(), |id: lifeboat_clinical::SectionId| id.title().to_owned());
+            (title, format!("{} items of {} patients", count.items, count.patients))
+        }));
+        AboutCopy {
+            replicas: standing::lines(&self.answers, self.shown, self.reading_answer()),
+            facts: vec![
+                text("Site", manifest.site.to_string()),
+                text("Snapshot", manifest.sequence.to_string()),
+                text("As of", show_instant(ask::as_of(&self.head))),
+                text("Taken", show_instant(manifest.taken)),
+                text("Source documents read", manifest.feed.documents.to_string()),
+                text("Source documents that could not be read", manifest.feed.unreadable.to_string()),
+                text("Manifest", id.to_string()),
+                text("Signed log", format!("{} entries, root {}", self.head.checkpoint.size, self.head.checkpoint.root)),
+            ],
+            counts: counted,
+            asked: show_instant(self.asked_at),
+        }
+    }
+
+    fn reading(&self) -> std::sync::MutexGuard<'_, Reading> {
+        self.reading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reading_answer(&self) -> usize {
+        let copy = self.reading().copy;
+        self.copies[copy].0
+    }
+
+    /// Returns the copies, the one that answered last at the front.
+    fn copies_in_turn(&self) -> impl Iterator<Item = usize> {
+        let first = self.reading().copy;
+        std::iter::once(first).chain((0..self.copies.len()).filter(move |at| *at != first))
+    }
+}
+
+fn answers(asked: &[Asked]) -> Vec<Answer> {
+    asked.iter().map(|one| one.answer.clone()).collect()
+}
+
+/// Prepares to read the snapshot of `head` from every replica that can be opened at all, its own first.
+fn copies(asked: &[Asked], own: usize, head: &VerifiedHead, keys: &Keys) -> Vec<(usize, SiteReader)> {
+    let mut order: Vec<usize> = (0..asked.len()).collect();
+    order.sort_by_key(|at| (*at != own, asked[*at].head.is_none()));
+    let copy = |at: usize| {
+        let reader: Reader = asked[at].reader.clone()?;
+        Some((at, SiteReader::from_head(reader, head.clone(), keys.access.clone(), Choice::Accepted)))
+    };
+    order.into_iter().filter_map(copy).collect()
+}
+
+/// Reads the directory from the first copy that gives it; the error is that of the first copy.
+async fn open_directory(copies: &[(usize, SiteReader)]) -> Result<(usize, Directory), ReadError> {
+    let mut first_error = None;
+    for (at, (_, copy)) in copies.iter().enumerate() {
+        match tokio::time::timeout(DIRECTORY_TIME_MAX, copy.directory()).await {
+            Ok(Ok(directory)) => return Ok((at, directory)),
+            Ok(Err(error @ ReadError::Unlock { .. })) => return Err(error),
+            Ok(Err(error)) => {
+                first_error.get_or_insert(error);
+            }
+            Err(_) => {
+                first_error.get_or_insert(ReadError::ReadTimeout {
+                    replica: copy.reader().name().clone(),
+                    key: lifeboat_format::ObjectKey::Index(copy.manifest().indexes.base.sha256),
+                    seconds: DIRECTORY_TIME_MAX.as_secs(),
+                });
+            }
+        }
+    }
+    Err(first_error.expect("the copy whose head it is comes first, so there is at least one"))
+}
+
+fn why(error: &ReadError) -> String {
+    match ask::finding_of(error) {
+        Finding::Damaged(why) | Finding::Unusable(why) | Finding::Unreachable(why) => why,
+        Finding::Holds(_) => String::new(),
+    }
+}
+
+/// Says that a newer snapshot is held, or that the one shown is.
+fn held(head: &VerifiedHead) -> Option<String> {
+    let newest = &head.manifest;
+    if !newest.is_held() {
+        return None;
+    }
+    let reasons: Vec<_> = newest.gate.reasons.iter().map(|reason| reason.detail.as_str()).collect();
+    let reasons = reasons.join("; ");
+    let taken = show_instant(newest.taken);
+    Some(match head.accepted {
+        Some(_) => format!("snapshot {} of {taken} looked implausible and is not shown ({reasons}).", newest.sequence),
+        None => format!("snapshot {} of {taken} looks implausible ({reasons}) and is shown because no other exists.", newest.sequence),
+    })
+}

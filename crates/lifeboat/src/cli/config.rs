@@ -1,0 +1,181 @@
+//! `lifeboat config`: checks and shows the configuration.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::args::{ConfigCommand, Global};
+use super::context;
+use crate::config::{Config, RecipientList, format_duration};
+use crate::error::{CommandError, ExitStatus, causes};
+use crate::keys::{self, SecretSource};
+use crate::output::{Report, to_json};
+
+/// Runs one of the commands.
+pub(super) fn run(global: &Global, command: &ConfigCommand) -> Result<Box<dyn Report>, CommandError> {
+    let config = context::config(global)?;
+    Ok(match command {
+        ConfigCommand::Check => Box::new(check(&config)),
+        ConfigCommand::Show => Box::new(ShowReport(show(&config))),
+    })
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+struct Check {
+    what: String,
+    ok: bool,
+    detail: String,
+}
+
+#[derive(Debug, Serialize)]
+struct CheckReport {
+    config: String,
+    checks: Vec<Check>,
+}
+
+impl Report for CheckReport {
+    fn json(&self) -> Value {
+        to_json(self)
+    }
+
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        writeln!(out, "{} can be read.", self.config)?;
+        for check in &self.checks {
+            let mark = if check.ok { "ok  " } else { "FAIL" };
+            writeln!(out, "  {mark}  {:<24} {}", check.what, check.detail)?;
+        }
+        Ok(())
+    }
+
+    fn exit(&self) -> ExitStatus {
+        if self.checks.iter().all(|check| check.ok) { ExitStatus::Ok } else { ExitStatus::Usage }
+    }
+}
+
+fn check(config: &Config) -> CheckReport {
+    let mut checks = vec![
+        outcome("signing key", keys::signing_key(&config.keys.signing).map(|_| config.keys.signing.to_string())),
+        outcome("lookup key", keys::lookup_key(&config.keys.lookup).map(|_| config.keys.lookup.to_string())),
+        outcome("host key", keys::host_key(&config.keys.host).map(|_| config.keys.host.to_string())),
+    ];
+    if let Some(source) = &config.keys.passphrase {
+        checks.push(outcome("break-glass passphrase", source.read("passphrase").map(|_| source.to_string())));
+    }
+    let recipients = RecipientList::load(&config.recipients_file).and_then(|list| list.recipients());
+    checks.push(outcome("recipients", recipients.map(|list| format!("{} can open the copies", list.len()))));
+    let source = std::fs::read_dir(&config.source.path);
+    checks.push(outcome("source", source.map(|_| config.source.path.display().to_string())));
+    for replica in &config.replicas {
+        checks.push(outcome(&format!("replica {}", replica.name), replica.reader().map(|_| replica.url.to_string())));
+    }
+    if config.replicas.is_empty() {
+        let detail = "there is none: only this host would have a copy".to_owned();
+        checks.push(Check { what: "replicas".to_owned(), ok: false, detail });
+    }
+    CheckReport { config: config.path.display().to_string(), checks }
+}
+
+fn outcome<E: std::error::Error>(what: &str, result: Result<String, E>) -> Check {
+    let (ok, detail) = match result {
+        Ok(detail) => (true, detail),
+        Err(error) => {
+            let mut texts = vec![error.to_string()];
+            texts.extend(causes(&error));
+            (false, texts.join(": "))
+        }
+    };
+    Check { what: what.to_owned(), ok, detail }
+}
+
+/// The settings in force.
+struct ShowReport(Value);
+
+impl Report for ShowReport {
+    fn json(&self) -> Value {
+        self.0.clone()
+    }
+
+    fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        let mut lines = Vec::new();
+        flatten("", &self.0, &mut lines);
+        for (key, value) in lines {
+            writeln!(out, "{key} = {value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Lists the values of an object under their dotted names.
+fn flatten(path: &str, value: &Value, lines: &mut Vec<(String, String)>) {
+    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    match value {
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| flatten(&below(name), field, lines)),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                flatten(&format!("{path}[{index}]"), item, lines);
+            }
+        }
+        Value::Null => {}
+        other => lines.push((path.to_owned(), other.to_string())),
+    }
+}
+
+fn show(config: &Config) -> Value {
+    let place = |source: &SecretSource| source.to_string();
+    let replicas: Vec<Value> = config
+        .replicas
+        .iter()
+        .map(|replica| {
+            json!({
+                "name": replica.name.to_string(),
+                "url": replica.url.to_string(),
+                "endpoint": replica.endpoint,
+                "region": replica.region,
+                "allow_http": replica.allow_http,
+                "path_style": replica.path_style,
+                "ca_file": replica.ca_file,
+                "access_key": replica.access_key.as_ref().map(place),
+                "secret_key": replica.secret_key.as_ref().map(place),
+                "session_token": replica.session_token.as_ref().map(place),
+                "reader_access_key": replica.reader_access_key.as_ref().map(place),
+                "reader_secret_key": replica.reader_secret_key.as_ref().map(place),
+                "proxy": replica.proxy.as_ref().map(place),
+                "concurrency": replica.concurrency,
+            })
+        })
+        .collect();
+    json!({
+        "path": config.path,
+        "site": {
+            "code": config.site.code.to_string(),
+            "name": config.site.name,
+            "verification_key": config.site.verification_key.as_ref().map(ToString::to_string),
+        },
+        "source": {
+            "format": config.source.format.name(),
+            "path": config.source.path,
+            "stable_after": format_duration(config.source.stable_after),
+            "rescan": format_duration(config.source.rescan),
+        },
+        "snapshot": {
+            "interval": format_duration(config.snapshot.interval),
+            "expected_by": config.snapshot.expected_by,
+            "threads": config.snapshot.threads,
+        },
+        "state": { "path": config.state_dir },
+        "recipients": { "file": config.recipients_file },
+        "keys": {
+            "signing_key": place(&config.keys.signing),
+            "lookup_key": place(&config.keys.lookup),
+            "host_key": place(&config.keys.host),
+            "passphrase": config.keys.passphrase.as_ref().map(place),
+        },
+        "log": {
+            "format": format!("{:?}", config.log.format).to_lowercase(),
+            "level": format!("{:?}", config.log.level).to_lowercase(),
+        },
+        "replica": replicas,
+    })
+}

@@ -1,0 +1,81 @@
+//! The command line: reads it, runs the one command that it names, and says how that ended.
+
+mod args;
+mod config;
+mod context;
+mod init;
+mod kit;
+mod logging;
+mod manual;
+mod passphrase;
+mod recipients;
+mod restore;
+mod run;
+mod snapshot;
+mod status;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _};
+
+pub use self::args::{Cli, Command, DemoArgs, Global, Level};
+pub use self::manual::reference_page;
+use crate::error::{CommandError, ExitStatus};
+use crate::output::{Form, Output, ProgressChoice, Report, Volume};
+
+/// Runs the program with the arguments of the process.
+pub fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => run(cli).into(),
+        Err(error) => {
+            // `clap` writes help to standard output and mistakes to standard error; a closed pipe is not our concern.
+            let _written = error.print();
+            if error.use_stderr() { ExitStatus::Usage.into() } else { ExitStatus::Ok.into() }
+        }
+    }
+}
+
+/// Runs one command and returns how it ended.
+pub fn run(cli: Cli) -> ExitStatus {
+    let output = output(&cli.global);
+    let name = cli.command.name();
+    let outcome = dispatch(&cli, output);
+    output.finish(name, outcome)
+}
+
+fn output(global: &Global) -> Output {
+    Output {
+        form: if global.json { Form::Json } else { Form::Human },
+        volume: match (global.quiet, global.verbose) {
+            (true, _) => Volume::Quiet,
+            (false, 0) => Volume::Normal,
+            (false, _) => Volume::Verbose,
+        },
+        progress: if global.no_progress { ProgressChoice::Never } else { ProgressChoice::Terminal },
+    }
+}
+
+fn dispatch(cli: &Cli, output: Output) -> Result<Box<dyn Report>, CommandError> {
+    let global = &cli.global;
+    if !matches!(cli.command, Command::Run) {
+        logging::for_command(global);
+    }
+    match &cli.command {
+        Command::Init(args) => init::run(global, args),
+        Command::Run => run::run(global),
+        Command::Snapshot(args) => snapshot::run(global, args, output),
+        Command::Status(args) => status::run(global, args),
+        Command::Verify(args) => verify::run(global, args, output),
+        Command::Restore(args) => restore::run(global, args, output),
+        Command::Recipients(command) => recipients::run(global, command),
+        Command::Kit(command) => kit::run(global, command),
+        Command::Config(command) => config::run(global, command),
+        Command::Demo(args) => crate::demo::run(args, output),
+        Command::Completions(args) => Ok(manual::completions(args, Cli::command())),
+        Command::Man(args) => manual::man(args, Cli::command()),
+    }
+}

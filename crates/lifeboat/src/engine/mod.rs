@@ -1,0 +1,189 @@
+//! The engine: takes snapshots of a source into the spool.
+//!
+//! One run lists the source, surveys every document, harvests the records that may have changed, packs
+//! and folds, asks the gate, and publishes to the spool. Replication to other places is the caller's.
+//! The engine owns the state folder: a lock keeps a second process out.
+//!
+//! Killing the process at any moment loses nothing that was acknowledged: the spool is written in the
+//! order packs, index, manifest, log, checkpoint, and the state database is committed last.
+
+mod dictionary;
+mod directory;
+mod epoch;
+mod error;
+mod grouper;
+mod harvest;
+mod host_key;
+mod ledger;
+mod publish;
+mod report;
+mod snapshot;
+mod source;
+mod state;
+mod stream;
+mod survey;
+
+pub use error::EngineError;
+pub use host_key::{HostKey, HostKeyError};
+pub use report::{HeldReason, NoProgress, Outcome, Progress, SnapshotReport, Stage, UnreadableInput};
+pub use source::SourceError;
+pub use state::StateError;
+
+use jiff::Timestamp;
+use lifeboat_format::{LookupKey, Passphrase, Recipient, SigningKey, SiteCode};
+use lifeboat_replica::{Reader, spool::Spool};
+use rustix::fs::{FlockOperation, flock};
+use state::State;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What the engine needs to know of a site.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// The site's code.
+    pub site: SiteCode,
+    /// The site's name, as people know it.
+    pub site_name: String,
+    /// The source folder.
+    pub source: PathBuf,
+    /// How long a file must have been left alone before it is read.
+    pub stable_after: Duration,
+    /// Where the spool and the state database lie.
+    pub state_dir: PathBuf,
+    /// The time between snapshots.
+    pub interval: Duration,
+    /// Who can open what is sealed from now on.
+    pub recipients: Vec<Recipient>,
+    /// A break-glass passphrase that opens it too.
+    pub passphrase: Option<Passphrase>,
+    /// scrypt work factor of the break-glass passphrase.
+    pub passphrase_work_factor: u8,
+    /// Worker threads; all cores unless set.
+    pub threads: Option<usize>,
+}
+
+/// The keys of the host.
+#[derive(Debug)]
+pub struct HostKeys {
+    /// Signs checkpoints.
+    pub signing: SigningKey,
+    /// Turns patients' names into record keys.
+    pub lookup: LookupKey,
+    /// Seals the state database.
+    pub host: HostKey,
+}
+
+/// Whether a person has looked at what the gate says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acceptance {
+    /// The gate decides.
+    ByGate,
+    /// A person accepts the source as it is, for this reason, whatever the gate says.
+    ByPerson {
+        /// Goes into the log; no patient's data.
+        reason: String,
+    },
+}
+
+/// Takes snapshots of one site into its spool.
+pub struct Engine {
+    settings: EngineSettings,
+    keys: HostKeys,
+    spool: Spool,
+    state: State,
+    /// Held as long as the engine lives.
+    _lock: File,
+}
+
+impl Engine {
+    /// Opens a site's state folder, which it makes if need be, and recovers from whatever interrupted the last run.
+    ///
+    /// # Errors
+    /// [`EngineError::Locked`] while another process has the folder open; otherwise what could not be opened.
+    pub fn open(settings: EngineSettings, keys: HostKeys) -> Result<Self, EngineError> {
+        if settings.recipients.is_empty() {
+            return Err(EngineError::NoRecipients);
+        }
+        let lock = lock_state(&settings.state_dir)?;
+        let spool = Spool::open(
+            &settings.state_dir.join("spool"),
+            &settings.site,
+            &settings.site_name,
+            keys.signing.clone(),
+        )?;
+        let state = State::open(&settings.state_dir.join("state.redb"), keys.host.clone())?;
+        Ok(Self { settings, keys, spool, state, _lock: lock })
+    }
+
+    /// Reads the spool, from which replicas are fed.
+    #[must_use]
+    pub fn spool_reader(&self) -> Reader {
+        self.spool.reader()
+    }
+
+    /// The log size that a replica must reach to be up to date.
+    #[must_use]
+    pub fn log_size(&self) -> u64 {
+        self.spool.log_size()
+    }
+
+    /// Takes over history that some replica has and the spool has not, as after this host was restored from an old image.
+    ///
+    /// # Errors
+    /// When a replica's history contradicts the spool's; nothing may be signed then.
+    pub async fn adopt(&mut self, replicas: &[Reader]) -> Result<bool, EngineError> {
+        let mut adopted = false;
+        for replica in replicas {
+            adopted |= self.spool.adopt(replica).await?;
+        }
+        Ok(adopted)
+    }
+
+    /// Changes the settings, for instance the recipients, from the next snapshot on.
+    ///
+    /// # Errors
+    /// [`EngineError::NoRecipients`]; the former settings stay.
+    pub fn reconfigure(&mut self, settings: EngineSettings) -> Result<(), EngineError> {
+        if settings.recipients.is_empty() {
+            return Err(EngineError::NoRecipients);
+        }
+        self.settings = settings;
+        Ok(())
+    }
+
+    /// Takes a snapshot of the source as it is now; blocks until it is durable in the spool.
+    ///
+    /// # Errors
+    /// Whatever kept the snapshot from being taken; the former one stays the newest.
+    pub fn take_snapshot(
+        &mut self,
+        now: Timestamp,
+        acceptance: &Acceptance,
+        progress: &dyn Progress,
+    ) -> Result<SnapshotReport, EngineError> {
+        snapshot::take(self, now, acceptance, progress)
+    }
+
+    fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.settings.threads.unwrap_or_else(cores)
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("site", &self.settings.site).finish_non_exhaustive()
+    }
+}
+
+fn lock_state(folder: &Path) -> Result<File, EngineError> {
+    let failed = |source| EngineError::StateFolder { path: folder.into(), source };
+    lifeboat_replica::durable::create_folder(folder).map_err(|error| failed(std::io::Error::other(error)))?;
+    let lock = File::create(folder.join("lock")).map_err(failed)?;
+    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(EngineError::Locked { path: folder.into() }),
+        Err(error) => Err(failed(error.into())),
+    }
+}

@@ -1,0 +1,241 @@
+//! The files of a source folder, listed and held still.
+//!
+//! Watch events are only a hint; this listing is the truth. A file is taken when it has been stable
+//! for a while or was renamed into place; names that say "unfinished" are passed over. After a pass
+//! the caller asks whether the files are still what was listed, because an exporter may have written
+//! in the meantime.
+
+use super::report::UnreadableInput;
+use jiff::{SignedDuration, Timestamp};
+use std::fs::{self, File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Folders below the source folder that are followed.
+const DEPTH_MAX: usize = 32;
+/// Files in one source folder.
+const FILES_MAX: usize = 5_000_000;
+/// Endings of files that somebody is still writing.
+const UNFINISHED: [&str; 5] = [".tmp", ".part", ".partial", ".crdownload", "~"];
+
+/// Why a source could not be listed.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The source folder itself cannot be read.
+    #[error("cannot read the source folder {}", path.display())]
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The folder holds more files than a source may.
+    #[error("the source folder {} holds more than {FILES_MAX} files", path.display())]
+    TooManyFiles {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Some file is still being written.
+    #[error("{count} files in {} were written within the last moments", path.display())]
+    Unsettled {
+        /// The folder.
+        path: PathBuf,
+        /// How many files.
+        count: usize,
+    },
+    /// Some file changed while it was read.
+    #[error("the source folder {} changed while it was read", path.display())]
+    Moved {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+/// One file of the source.
+#[derive(Debug, Clone)]
+pub(crate) struct SourceFile {
+    pub(crate) path: PathBuf,
+    /// The path below the source folder, as the report names it.
+    pub(crate) relative: String,
+    stamp: Stamp,
+}
+
+/// What tells a changed file from an unchanged one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    inode: u64,
+    bytes: u64,
+    modified_seconds: i64,
+    modified_nanoseconds: i64,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            inode: metadata.ino(),
+            bytes: metadata.len(),
+            modified_seconds: metadata.mtime(),
+            modified_nanoseconds: metadata.mtime_nsec(),
+        }
+    }
+
+    fn modified(&self) -> Option<Timestamp> {
+        let nanoseconds = i32::try_from(self.modified_nanoseconds).ok()?;
+        Timestamp::new(self.modified_seconds, nanoseconds).ok()
+    }
+}
+
+/// All files of a source at one moment, in a stable order.
+#[derive(Debug, Default)]
+pub(crate) struct Listing {
+    pub(crate) files: Vec<SourceFile>,
+    /// Entries that are not readable files.
+    pub(crate) unreadable: Vec<UnreadableInput>,
+    /// The newest modification, which is the source's time.
+    pub(crate) newest: Option<Timestamp>,
+    /// Total length of the files.
+    pub(crate) bytes: u64,
+}
+
+impl SourceFile {
+    /// Opens the file for reading.
+    pub(crate) fn open(&self) -> io::Result<File> {
+        File::open(&self.path)
+    }
+}
+
+/// Lists the source folder.
+///
+/// # Errors
+/// [`SourceError::Unreadable`] for the folder itself, [`SourceError::TooManyFiles`], and
+/// [`SourceError::Unsettled`] while a file is younger than `stable_after`; entries below that cannot be read are
+/// part of the listing.
+pub(crate) fn list(root: &Path, now: Timestamp, stable_after: Duration) -> Result<Listing, SourceError> {
+    let mut listing = Listing::default();
+    let entries = fs::read_dir(root).map_err(|source| SourceError::Unreadable { path: root.into(), source })?;
+    let mut folders = vec![(entries, 0)];
+    while let Some((entries, depth)) = folders.pop() {
+        for entry in entries {
+            let Ok(entry) = entry else {
+                listing.refuse(root, root, "a folder entry cannot be read");
+                continue;
+            };
+            let path = entry.path();
+            if is_passed_over(&path) {
+                continue;
+            }
+            match fs::symlink_metadata(&path) {
+                Ok(metadata) if metadata.is_dir() && depth < DEPTH_MAX => match fs::read_dir(&path) {
+                    Ok(entries) => folders.push((entries, depth + 1)),
+                    Err(error) => listing.refuse(root, &path, &format!("the folder cannot be read ({})", error.kind())),
+                },
+                Ok(metadata) if metadata.is_dir() => listing.refuse(root, &path, "the folder lies too deep"),
+                Ok(metadata) if metadata.is_file() => listing.take(root, path, &metadata),
+                Ok(_) => listing.refuse(root, &path, "not a regular file; put the file itself into the folder"),
+                Err(error) => listing.refuse(root, &path, &format!("it cannot be read ({})", error.kind())),
+            }
+            if listing.files.len() > FILES_MAX {
+                return Err(SourceError::TooManyFiles { path: root.into() });
+            }
+        }
+    }
+    listing.files.sort_by(|a, b| a.path.cmp(&b.path));
+    let stable_after = SignedDuration::try_from(stable_after).unwrap_or(SignedDuration::MAX);
+    let count = listing.files.iter().filter(|file| file.is_younger_than(stable_after, now)).count();
+    if count > 0 {
+        return Err(SourceError::Unsettled { path: root.into(), count });
+    }
+    Ok(listing)
+}
+
+impl SourceFile {
+    /// A file from the future counts as settled, or a wrong clock would stop all snapshots.
+    fn is_younger_than(&self, limit: SignedDuration, now: Timestamp) -> bool {
+        self.stamp.modified().is_some_and(|modified| {
+            let age = now.duration_since(modified);
+            !age.is_negative() && age < limit
+        })
+    }
+}
+
+impl Listing {
+    fn take(&mut self, root: &Path, path: PathBuf, metadata: &Metadata) {
+        let stamp = Stamp::of(metadata);
+        self.newest = self.newest.max(stamp.modified());
+        self.bytes += stamp.bytes;
+        self.files.push(SourceFile { relative: relative_name(root, &path), path, stamp });
+    }
+
+    fn refuse(&mut self, root: &Path, path: &Path, reason: &str) {
+        let file = relative_name(root, path);
+        self.unreadable.push(UnreadableInput { file, line: None, reason: reason.to_owned() });
+    }
+
+    /// Whether every file is still what was listed.
+    pub(crate) fn is_unchanged(&self) -> bool {
+        self.files.iter().all(|file| {
+            fs::symlink_metadata(&file.path).is_ok_and(|metadata| Stamp::of(&metadata) == file.stamp)
+        })
+    }
+}
+
+fn relative_name(root: &Path, path: &Path) -> String {
+    path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+fn is_passed_over(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    name.starts_with('.') || UNFINISHED.iter().any(|ending| name.ends_with(ending))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SourceError, list};
+    use jiff::{SignedDuration, Timestamp};
+    use std::fs;
+    use std::time::Duration;
+
+    fn later() -> Timestamp {
+        let now = Timestamp::try_from(fs::metadata(".").and_then(|m| m.accessed()).expect("a time")).expect("a time");
+        now + SignedDuration::from_hours(24 * 365 * 10)
+    }
+
+    #[test]
+    fn files_are_listed_in_order_and_unfinished_ones_passed_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::create_dir(folder.path().join("sub")).expect("a folder");
+        for name in ["b.json", "sub/a.json", "c.json.tmp", ".hidden", "d.part", "e~"] {
+            fs::write(folder.path().join(name), "{}").expect("a file");
+        }
+        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("link")).expect("a link");
+        let listing = list(folder.path(), later(), Duration::from_secs(2)).expect("lists");
+        let names: Vec<_> = listing.files.iter().map(|file| file.relative.as_str()).collect();
+        assert_eq!(names, ["b.json", "sub/a.json"]);
+        assert_eq!(listing.unreadable.len(), 1);
+        assert_eq!(listing.unreadable[0].file, "link");
+        assert!(listing.is_unchanged());
+        fs::write(folder.path().join("b.json"), "{} ").expect("a file");
+        assert!(!listing.is_unchanged());
+    }
+
+    #[test]
+    fn a_file_still_being_written_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.json");
+        fs::write(&file, "{}").expect("a file");
+        let written = Timestamp::try_from(fs::metadata(&file).and_then(|m| m.modified()).expect("a time")).expect("a time");
+        let soon = written + SignedDuration::from_secs(1);
+        let stable_after = Duration::from_secs(2);
+        assert!(matches!(list(folder.path(), soon, stable_after), Err(SourceError::Unsettled { count: 1, .. })));
+        assert!(list(folder.path(), soon + SignedDuration::from_secs(1), stable_after).is_ok());
+        assert!(list(folder.path(), written - SignedDuration::from_secs(60), stable_after).is_ok());
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error_that_names_it() {
+        let error = list("/nonexistent/source".as_ref(), later(), Duration::ZERO).expect_err("fails");
+        assert!(error.to_string().contains("/nonexistent/source"));
+    }
+}

@@ -1,0 +1,7 @@
+//! Starts the `lifeboat` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    lifeboat::cli::main()
+}
