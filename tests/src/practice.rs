@@ -36,7 +36,8 @@ pub fn write_changes(practice: &Practice, round: u32, share: f64, folder: &Path)
 
 /// Returns a patient who is alive, registered and has an NHS number, with the patient's place in the practice.
 pub fn somebody(practice: &Practice) -> (usize, Expected) {
-    let usual = |one: &Expected| one.died.is_none() && !one.left && !one.sensitive && one.nhs_number.is_some();
+    let usual =
+        |one: &Expected| one.died.is_none() && !one.left && !one.sensitive && one.nhs_number.is_some();
     (0..practice.patients())
         .map(|index| (index, practice.expected(index)))
         .find(|(_, one)| usual(one))

@@ -158,7 +158,14 @@ impl Site {
     pub fn verify_as_stranger(&self, folder: &Path) -> Finished {
         let elsewhere = TempDir::new().expect("a temporary folder can be made");
         Program::new(binary("lifeboat"))
-            .arguments(["--json", "verify", "--level", "digest", "--verification-key", &self.verification_key])
+            .arguments([
+                "--json",
+                "verify",
+                "--level",
+                "digest",
+                "--verification-key",
+                &self.verification_key,
+            ])
             .argument(folder)
             .folder(elsewhere.path())
             .run()

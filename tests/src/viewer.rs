@@ -44,7 +44,10 @@ impl Viewer {
     }
 
     fn program(kit: &Path) -> Program {
-        Program::new(binary("lifeboat-viewer")).argument("open").argument(kit).arguments(["--no-browser", "--json"])
+        Program::new(binary("lifeboat-viewer"))
+            .argument("open")
+            .argument(kit)
+            .arguments(["--no-browser", "--json"])
     }
 
     #[track_caller]
@@ -70,7 +73,8 @@ impl Viewer {
     #[track_caller]
     pub fn send(&mut self, page: &Page, path: &str, fields: &[(&str, &str)]) -> Page {
         let token = page.hidden_field(FORM_TOKEN).expect("the page has a form");
-        let fields: Vec<(&str, &str)> = fields.iter().copied().chain([(FORM_TOKEN, token.as_str())]).collect();
+        let fields: Vec<(&str, &str)> =
+            fields.iter().copied().chain([(FORM_TOKEN, token.as_str())]).collect();
         self.browser.send(path, &fields)
     }
 

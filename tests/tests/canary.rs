@@ -25,7 +25,8 @@ fn no_mark_of_a_patient_is_outside_what_is_sealed() {
     let practice = practice::practice(PATIENTS).with_marker(MARK);
     let site = Site::new(&["one", "two"]);
     practice::write(&practice, &site.source());
-    fs::write(site.source().join("broken.json"), format!("{{\"resourceType\":\"Patient\",\"{MARK}\":")).expect("bad input");
+    fs::write(site.source().join("broken.json"), format!("{{\"resourceType\":\"Patient\",\"{MARK}\":"))
+        .expect("bad input");
     let mut search = Search::new(&practice);
 
     let killed = site.command(&["-vv", "snapshot"]).environment("LIFEBOAT_CRASH_AT", "200").start();
@@ -89,7 +90,8 @@ const COMMANDS: [&[&str]; 9] = [
 fn serve_for_a_while(site: &Site, practice: &practice::Practice, search: &mut Search) {
     site.edit_config(|text| {
         let text = text.replace("# interval = \"5m\"", "interval = \"1s\"");
-        text.replace("# rescan = \"5m\"", "rescan = \"1s\"").replace("# level = \"info\"", "level = \"debug\"")
+        text.replace("# rescan = \"5m\"", "rescan = \"1s\"")
+            .replace("# level = \"info\"", "level = \"debug\"")
     });
     let manifests = || damage::files_below(&site.replica("two").join("manifests")).len();
     let before = manifests();
@@ -110,7 +112,9 @@ fn watch_open_files(program: &Running, site: &Site, search: &mut Search) {
             any = true;
             let target = fs::read_link(entry.path()).unwrap_or_default();
             let own = target.starts_with(site.state()) || target.starts_with(site.temporary());
-            if let (true, Ok(bytes)) = (own || target.to_string_lossy().ends_with("(deleted)"), fs::read(entry.path())) {
+            if let (true, Ok(bytes)) =
+                (own || target.to_string_lossy().ends_with("(deleted)"), fs::read(entry.path()))
+            {
                 search.bytes(&format!("the open file {}", target.display()), &bytes);
             }
         }
@@ -138,7 +142,8 @@ impl Search {
             forms.push(text.encode_utf16().flat_map(u16::to_le_bytes).collect());
             // Base64 depends on where the mark begins; characters that neighbours share are left out.
             for before in 0..3 {
-                let padded: Vec<u8> = std::iter::repeat_n(b'.', before).chain(bytes.iter().copied()).collect();
+                let padded: Vec<u8> =
+                    std::iter::repeat_n(b'.', before).chain(bytes.iter().copied()).collect();
                 let text = base64(&padded);
                 let whole = padded.len() / 3 * 4;
                 forms.push(text.as_bytes()[(before * 8).div_ceil(6)..whole].to_vec());
@@ -188,7 +193,9 @@ impl Search {
 
 /// Returns whether a file of a replica must be sealed as a whole.
 fn is_sealed(file: &Path) -> bool {
-    ["packs", "indexes", "dicts", "epochs"].iter().any(|folder| file.components().any(|part| part.as_os_str() == *folder))
+    ["packs", "indexes", "dicts", "epochs"]
+        .iter()
+        .any(|folder| file.components().any(|part| part.as_os_str() == *folder))
 }
 
 /// Returns the first of `forms` that stands somewhere in `bytes`.
@@ -214,7 +221,8 @@ fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
     for three in bytes.chunks(3) {
-        let all = three.iter().fold(0_u32, |all, byte| (all << 8) | u32::from(*byte)) << (8 * (3 - three.len()));
+        let all =
+            three.iter().fold(0_u32, |all, byte| (all << 8) | u32::from(*byte)) << (8 * (3 - three.len()));
         for place in 0..4 {
             let letter = LETTERS[((all >> (18 - 6 * place)) & 63) as usize];
             text.push(if place <= three.len() { char::from(letter) } else { '=' });

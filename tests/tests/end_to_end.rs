@@ -94,8 +94,11 @@ fn one_patient_is_restored_by_nhs_number() {
         .success();
     let found = damage::contents(&folder);
     assert_eq!(found.len(), 1, "one patient is one file");
-    let bundle: serde_json::Value =
-        found.values().next().map(|bytes| serde_json::from_slice(bytes).expect("FHIR is JSON")).expect("one file");
+    let bundle: serde_json::Value = found
+        .values()
+        .next()
+        .map(|bytes| serde_json::from_slice(bytes).expect("FHIR is JSON"))
+        .expect("one file");
     assert_eq!(bundle["resourceType"], "Bundle");
     assert_eq!(bundle["type"], "document");
     assert_eq!(bundle["entry"][0]["resource"]["resourceType"], "Composition");

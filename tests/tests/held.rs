@@ -49,8 +49,13 @@ fn a_garbled_file_is_reported_and_stops_nothing_else() {
     let practice = practice::practice(PATIENTS);
     let site = Site::new(&["one"]);
     practice::write(&practice, &site.source());
-    fs::write(site.source().join("broken.json"), "{\"resourceType\":\"Bundle\",\"entry\":[{").expect("a file can be bad");
+    fs::write(site.source().join("broken.json"), "{\"resourceType\":\"Bundle\",\"entry\":[{")
+        .expect("a file can be bad");
     let done = site.command(&["--json", "snapshot"]).run().success();
-    assert!(done.stdout.contains("broken.json"), "the report names what could not be read:\n{}", done.story());
+    assert!(
+        done.stdout.contains("broken.json"),
+        "the report names what could not be read:\n{}",
+        done.story()
+    );
     assert!(damage::files_below(&site.restore("one", "restored")).len() >= PATIENTS);
 }

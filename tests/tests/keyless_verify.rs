@@ -97,7 +97,8 @@ fn an_older_head_is_found() {
     let copy = Copy::new();
     let names: Vec<String> = (0..copy.older_heads.len()).map(|at| format!("HEAD of snapshot {at}")).collect();
     let heads = copy.older_heads.clone().into_iter();
-    let damages = heads.map(|head| Box::new(move |folder: &Path| damage::replace(&folder.join("HEAD"), &head)) as Damage);
+    let damages = heads
+        .map(|head| Box::new(move |folder: &Path| damage::replace(&folder.join("HEAD"), &head)) as Damage);
     copy.all_found(&names, damages.collect());
 }
 

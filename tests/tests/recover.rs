@@ -13,8 +13,28 @@ use lifeboat_tests::site::{PASSPHRASE, Site};
 const PATIENTS: usize = 400;
 /// What `RECOVER.txt` asks for, and what every Debian has.
 const TOOLS: [&str; 22] = [
-    "age", "zstd", "sha256sum", "jq", "sh", "awk", "cat", "cp", "cut", "dd", "grep", "head", "ls", "mkdir", "od", "printf",
-    "rm", "sed", "sort", "tail", "tr", "wc",
+    "age",
+    "zstd",
+    "sha256sum",
+    "jq",
+    "sh",
+    "awk",
+    "cat",
+    "cp",
+    "cut",
+    "dd",
+    "grep",
+    "head",
+    "ls",
+    "mkdir",
+    "od",
+    "printf",
+    "rm",
+    "sed",
+    "sort",
+    "tail",
+    "tr",
+    "wc",
 ];
 
 #[test]
@@ -39,7 +59,8 @@ fn recover_txt_says_how_a_kit_gives_its_identity() {
     let (kit, _) = site.make_kit("duty-doctor");
     site.snapshot();
     let text = recover_text(&site);
-    let line = text.lines().find(|line| line.contains("| jq -r .identity >")).expect("the text speaks of kits");
+    let line =
+        text.lines().find(|line| line.contains("| jq -r .identity >")).expect("the text speaks of kits");
     let line = line.trim().replace("yours.lifeboat-kit", &kit.to_string_lossy());
     // age asks for the passphrase on a terminal, so there has to be one.
     let asked = Program::new("script").arguments(["-qec", &line, "/dev/null"]).folder(site.root());
@@ -55,7 +76,11 @@ fn recover_txt_restores_what_is_left_and_says_what_is_not() {
     let packs = damage::files_below(&replica.join("packs"));
     damage::flip_bit(&replica.join("packs").join(&packs[0]), 100, 0);
     let done = recover(&site, &site.identity("owner"), "by-hand").failure();
-    assert!(done.stderr.contains("could not be restored") || done.stderr.contains("damaged"), "{}", done.story());
+    assert!(
+        done.stderr.contains("could not be restored") || done.stderr.contains("damaged"),
+        "{}",
+        done.story()
+    );
     assert!(damage::files_below(&site.root().join("by-hand")).len() > 1, "{}", done.story());
 }
 
@@ -68,7 +93,10 @@ fn site_with_changes() -> Site {
     practice::write_changes(&practice, 1, 0.02, &site.source());
     site.snapshot();
     let dictionaries = site.replica("one").join("dicts");
-    assert!(!damage::files_below(&dictionaries).is_empty(), "{PATIENTS} patients are enough for a dictionary");
+    assert!(
+        !damage::files_below(&dictionaries).is_empty(),
+        "{PATIENTS} patients are enough for a dictionary"
+    );
     site
 }
 
@@ -86,7 +114,8 @@ fn recover(site: &Site, identity: &Path, to: &str) -> Finished {
     };
     let text = recover_text(site);
     let lines: Vec<&str> = text.lines().collect();
-    let start = lines.iter().position(|line| line.trim().starts_with("sed -n")).expect("the text has the command");
+    let start =
+        lines.iter().position(|line| line.trim().starts_with("sed -n")).expect("the text has the command");
     let extract = format!("{} {}", lines[start].trim(), lines[start + 1].trim());
     let replica = site.replica("one");
     let elsewhere = site.root().join("borrowed-machine");
@@ -113,7 +142,8 @@ fn tools(site: &Site) -> PathBuf {
     let path = std::env::var_os("PATH").expect("there is a search path");
     for tool in TOOLS {
         let found = std::env::split_paths(&path).map(|place| place.join(tool)).find(|place| place.is_file());
-        let found = found.unwrap_or_else(|| panic!("{tool} is not installed; `cargo xtask test` installs it"));
+        let found =
+            found.unwrap_or_else(|| panic!("{tool} is not installed; `cargo xtask test` installs it"));
         symlink(found, folder.join(tool)).expect("a link can be made");
     }
     folder
@@ -123,7 +153,8 @@ fn tools(site: &Site) -> PathBuf {
 #[track_caller]
 fn same_records(site: &Site, by_hand: &str) {
     let by_hand = site.root().join(by_hand);
-    let directory = fs::read_to_string(by_hand.join("directory.ndjson")).expect("the script writes a directory");
+    let directory =
+        fs::read_to_string(by_hand.join("directory.ndjson")).expect("the script writes a directory");
     assert_eq!(directory.lines().count(), PATIENTS);
     damage::delete(&by_hand.join("directory.ndjson"));
     let restored = site.restore("one", "restored");

@@ -7,9 +7,8 @@ use crate::{shell, test};
 
 /// Builds the programs and lets the tidy test write the pages that it would otherwise compare.
 pub(crate) fn run() -> Result<(), Failure> {
-    let programs = ["build", "--package", "lifeboat", "--package", "lifeboat-viewer", "--bins", "--locked"];
-    shell::run(&mut shell::cargo(&programs))?;
-    let mut command = shell::cargo(&["test", "--package", "lifeboat-tests", "--test", "main", "--locked"]);
+    shell::run(&mut test::workspace("build", &["--all-targets"]))?;
+    let mut command = test::workspace("test", &["--test", "main"]);
     command.args(["--", "--exact", "tidy::reference::pages_are_what_the_programs_print"]);
     shell::run(test::with_surroundings(&mut command).env("LIFEBOAT_WRITE_REFERENCE", "1"))
 }

@@ -33,7 +33,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     } else {
         steps.step("Lints", lint);
     }
-    let built = steps.step("Build", || build_with("build", &["--all-targets"]));
+    let built = steps.step("Build", || shell::run(&mut workspace("build", &["--all-targets"])));
     if ready && built {
         steps.step("Tests", || test(options));
     } else {
@@ -45,7 +45,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             if options.quick { "quick" } else { "an earlier step failed" },
         );
     } else {
-        steps.step("Documentation examples", || build_with("test", &["--doc"]));
+        steps.step("Documentation examples", || shell::run(&mut workspace("test", &["--doc"])));
     }
     if shell::answer(&mut shell::cargo(&["deny", "--version"])).is_some() {
         steps.step("Dependencies", || {
@@ -59,14 +59,14 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 /// Runs clippy over everything, with warnings as errors.
 fn lint() -> Result<(), Failure> {
-    let mut command = shell::cargo(&["clippy", "--workspace", "--all-targets", "--locked"]);
-    shell::run(command.args(["--features", FEATURES, "--", "-D", "warnings"]))
+    shell::run(workspace("clippy", &["--all-targets"]).args(["--", "-D", "warnings"]))
 }
 
-/// Runs a cargo command over the whole workspace with the common features.
-fn build_with(verb: &str, arguments: &[&str]) -> Result<(), Failure> {
-    let mut command = shell::cargo(&[verb, "--workspace", "--locked", "--features", FEATURES]);
-    shell::run(command.args(arguments))
+/// Returns a cargo command over the whole workspace, with the features that all steps share.
+pub(crate) fn workspace(verb: &str, arguments: &[&str]) -> Command {
+    let mut command = shell::cargo(&[verb]);
+    command.args(["--workspace", "--locked", "--features", FEATURES]).args(arguments);
+    command
 }
 
 /// Starts the S3 server and runs unit, integration and tidy tests.

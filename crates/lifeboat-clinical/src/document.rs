@@ -159,10 +159,9 @@ impl<R: Read> DocumentReader<R> {
             self.buffer.drain(..self.start);
             self.start = 0;
         }
-        let old = self.buffer.len();
-        self.buffer.resize(old + CHUNK_BYTES, 0);
-        let read = self.source.read(&mut self.buffer[old..]);
-        self.buffer.truncate(old + read.as_ref().copied().unwrap_or(0));
+        let chunk = (&mut self.source).take(CHUNK_BYTES as u64);
+        // What was read before an error stays in the buffer and is still looked at.
+        let read = { chunk }.read_to_end(&mut self.buffer);
         match read {
             Ok(0) => self.at_end = true,
             Ok(length) => {
@@ -228,7 +227,7 @@ impl<R: Read> DocumentReader<R> {
         if !matches!(first, b'{' | b'[') {
             let peek = &self.unread()[..self.unread().len().min(PEEK_BYTES)];
             let kind = detect::by_text(peek);
-            let lines_follow = kind == ForeignKind::Text && detect::has_json_line(peek);
+            let lines_follow = kind == ForeignKind::Text && detect::json_line_follows(peek);
             return if lines_follow {
                 Ok(Layout::Lines)
             } else {

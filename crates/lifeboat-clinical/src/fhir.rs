@@ -16,6 +16,7 @@ mod composition;
 mod identity;
 mod owners;
 mod reference;
+mod shell;
 mod types;
 mod version;
 mod walk;
@@ -25,21 +26,19 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 
 use composition::Listing;
 pub use composition::{EmptyReason, SectionFact};
 pub use identity::{Claim, PatientName};
-pub(crate) use identity::{fold, hex, identify, is_nhs_number_system, name_rank};
+pub(crate) use identity::{hex, identify, is_nhs_number_system, name_rank};
 use owners::Patients;
 pub(crate) use reference::type_slash_id;
 pub use types::{ResourceType, SectionSet, TypeSet};
-pub(crate) use walk::RESOURCE_DEPTH_MAX;
 use walk::{Found, Scope, Walk, walk};
 
 use crate::date::practice_day;
 use crate::json::{self, Json};
-use crate::problem::{Place, Problem, Reason};
+use crate::problem::{Problem, Reason};
 use crate::record::{fill_participants, sections_supplied};
 use crate::section::SectionId;
 
@@ -110,8 +109,8 @@ pub struct Piece {
     pub kind: ResourceType,
     /// What part it plays there.
     pub role: Role,
-    /// The resource, as the source wrote it.
-    pub resource: Box<RawValue>,
+    /// The resource as JSON text, as the source wrote it.
+    pub resource: Box<str>,
     /// The `fullUrl` of its Bundle's entry.
     pub full_url: Option<String>,
     /// The section in which the source's own Composition lists it.
@@ -129,7 +128,7 @@ impl std::fmt::Debug for Piece {
         f.debug_struct("Piece")
             .field("kind", &self.kind)
             .field("role", &self.role)
-            .field("bytes", &self.resource.get().len())
+            .field("bytes", &self.resource.len())
             .finish_non_exhaustive()
     }
 }
@@ -179,9 +178,14 @@ fn with_walk<T>(
             (String::from_utf8_lossy(document), Some(note))
         }
     };
-    let walked = walk(&text).map_err(Problem::whole)?;
-    if !walked.has_half_escapes {
-        return each(walked, note);
+    let walked = walk(&text);
+    let can_be_mended = match &walked {
+        Ok(walked) => walked.has_half_escapes,
+        Err(Reason::NotJson { .. }) => json::mend_escapes(&text) != text,
+        Err(_) => false,
+    };
+    if !can_be_mended {
+        return each(walked.map_err(Problem::whole)?, note);
     }
     let mended = json::mend_escapes(&text);
     let walked = walk(&mended).map_err(Problem::whole)?;
@@ -201,7 +205,7 @@ fn outline_scope(scope: &Scope<'_>, owners: &mut BTreeSet<Owner>, outline: &mut 
         }
         owners.extend(day_of(found).map(Owner::Day));
         outline.types.insert(found.kind);
-        let sections = sections_supplied(found.kind, found.category, found.code);
+        let sections = sections_supplied(found.kind, found.head.category, found.head.code);
         outline.types.sections.extend(sections);
     }
     outline.types.sections.extend(Listing::of(scope).supplied());
@@ -231,7 +235,7 @@ fn day_of(found: &Found<'_>) -> Option<Date> {
     if found.kind.name() != "Appointment" {
         return None;
     }
-    practice_day(&found.start?.string()?)
+    practice_day(&found.head.start?.string()?)
 }
 
 fn split_scope(scope: &Scope<'_>, window: &DayWindow, pieces: &mut Vec<Piece>) {
@@ -259,7 +263,7 @@ fn split_scope(scope: &Scope<'_>, window: &DayWindow, pieces: &mut Vec<Piece>) {
                 owner,
                 kind: found.kind,
                 role,
-                resource: raw(json::compact(found.json)),
+                resource: json::compact(found.json).into(),
                 full_url: found.full_url.as_deref().map(str::to_owned),
                 listed,
                 facts: facts.clone(),
@@ -288,7 +292,7 @@ fn day_piece(scope: &Scope<'_>, found: &Found<'_>, day: Date, patients: Vec<Owne
         owner: Owner::Day(day),
         kind: found.kind,
         role: Role::Item,
-        resource: raw(Cow::Owned(filled)),
+        resource: filled.into(),
         full_url: found.full_url.as_deref().map(str::to_owned),
         listed: None,
         facts: Vec::new(),
@@ -296,23 +300,10 @@ fn day_piece(scope: &Scope<'_>, found: &Found<'_>, day: Date, patients: Vec<Owne
     }
 }
 
-/// Boxes JSON text that this crate has checked or written.
-pub(crate) fn raw(text: Cow<'_, str>) -> Box<RawValue> {
-    RawValue::from_string(text.into_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned())
-}
-
 impl Piece {
     /// Returns the resource for looking into.
     pub(crate) fn json(&self) -> Json<'_> {
-        Json::of(&self.resource)
-    }
-
-    /// Returns the place to name in a problem with this piece.
-    pub(crate) fn place(&self) -> Place {
-        Place {
-            resource: Some(self.kind),
-            ..Place::default()
-        }
+        Json::known(&self.resource)
     }
 }
 

@@ -15,15 +15,55 @@ use serde_json::value::RawValue;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Json<'a>(&'a str);
 
+/// A fixed set of an object's members, each as the source wrote it. Made by [`members!`].
+pub(crate) trait Members<'a>: Default {
+    /// Returns where the member of this name goes, if it is one of the set.
+    fn slot(&mut self, key: &str) -> Option<&mut Option<Json<'a>>>;
+}
+
+/// Declares a struct of an object's members, which are all read in one pass.
+macro_rules! members {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident { $($field:ident: $key:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Default)]
+        $vis struct $name<'a> {
+            $(pub(crate) $field: Option<$crate::json::Json<'a>>,)+
+        }
+
+        impl<'a> $crate::json::Members<'a> for $name<'a> {
+            fn slot(&mut self, key: &str) -> Option<&mut Option<$crate::json::Json<'a>>> {
+                match key {
+                    $($key => Some(&mut self.$field),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+pub(crate) use members;
+
 impl<'a> Json<'a> {
     /// Reads one value that fills `text`, and checks all of its syntax.
     pub(crate) fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         serde_json::from_str::<&'a RawValue>(text).map(Self::of)
     }
 
-    /// Returns the value that serde_json has checked.
-    pub(crate) fn of(raw: &'a RawValue) -> Self {
+    /// Takes text that this crate has checked or written before.
+    pub(crate) fn known(text: &'a str) -> Self {
+        Self(text)
+    }
+
+    fn of(raw: &'a RawValue) -> Self {
         Self(raw.get())
+    }
+
+    /// Reads the value of a member whose key has just been read.
+    pub(crate) fn next_value<M: MapAccess<'a>>(map: &mut M) -> Result<Self, M::Error> {
+        map.next_value::<&'a RawValue>().map(Self::of)
+    }
+
+    pub(crate) fn is_null(self) -> bool {
+        self.0 == "null"
     }
 
     /// Returns the value's own text.
@@ -66,6 +106,38 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// Returns a set of members of an object.
+    pub(crate) fn read<M: Members<'a>>(self) -> M {
+        let mut members = M::default();
+        if self.is_object() {
+            let visitor = MembersVisitor {
+                members: &mut members,
+                depth_max: None,
+            };
+            // The text was checked when the value was made, so only an escape that is half of a
+            // pair in a key can fail here; what was found until then stands.
+            let _ = serde_json::Deserializer::from_str(self.0).deserialize_map(visitor);
+        }
+        members
+    }
+
+    /// Returns a set of members of an object and checks, in the same pass, that any ordinary JSON
+    /// reader can read all of it, nested at most `depth_max` deep.
+    pub(crate) fn read_checked<M: Members<'a>>(self, depth_max: u32) -> Result<M, Flaw> {
+        let mut members = M::default();
+        if !self.is_object() {
+            return check(self, depth_max).map(|()| members);
+        }
+        let visitor = MembersVisitor {
+            members: &mut members,
+            depth_max: Some(depth_max),
+        };
+        serde_json::Deserializer::from_str(self.0)
+            .deserialize_map(visitor)
+            .map_err(|error| Flaw::of(&error))?;
+        Ok(members)
+    }
+
     /// Returns the named members of an object, in the order of `names`.
     pub(crate) fn fields<const N: usize>(self, names: [&str; N]) -> [Option<Json<'a>>; N] {
         let mut found = [None; N];
@@ -74,8 +146,6 @@ impl<'a> Json<'a> {
                 names: &names,
                 found: &mut found,
             };
-            // The text was checked when the value was made, so only nesting too deep for the
-            // reader can fail here; what was found until then stands.
             let _ = serde_json::Deserializer::from_str(self.0).deserialize_map(visitor);
         }
         found
@@ -125,10 +195,75 @@ impl<'a> Json<'a> {
     pub(crate) fn members(self) -> Vec<(Cow<'a, str>, Json<'a>)> {
         let mut members = Vec::new();
         if self.is_object() {
-            let visitor = MembersVisitor(&mut members);
+            let visitor = AllVisitor(&mut members);
             let _ = serde_json::Deserializer::from_str(self.0).deserialize_map(visitor);
         }
         members
+    }
+}
+
+struct MembersVisitor<'m, M> {
+    members: &'m mut M,
+    /// How deep the value may be, when that is to be checked.
+    depth_max: Option<u32>,
+}
+
+impl<'a, M: Members<'a>> Visitor<'a> for MembersVisitor<'_, M> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        use serde::de::Error as _;
+        let inner = self.depth_max.map(|depth| depth.saturating_sub(1));
+        while let Some(slot) = map.next_key_seed(SlotSeed(&mut *self.members))? {
+            match (slot, inner) {
+                (Some(slot), inner) => {
+                    let raw: &'a RawValue = map.next_value()?;
+                    let value = Json::of(raw);
+                    if let Some(inner) = inner {
+                        check(value, inner).map_err(|flaw| match flaw {
+                            Flaw::TooDeep => A::Error::custom(TOO_DEEP),
+                            Flaw::Unreadable => A::Error::custom(UNREADABLE),
+                        })?;
+                    }
+                    *slot = (value.0 != "null").then_some(value);
+                }
+                (None, Some(inner)) => map.next_value_seed(CheckSeed(inner))?,
+                (None, None) => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a key as the slot that it has in a set of members.
+pub(crate) struct SlotSeed<'m, M>(pub(crate) &'m mut M);
+
+impl<'a: 'm, 'm, M: Members<'a>> DeserializeSeed<'a> for SlotSeed<'m, M> {
+    type Value = Option<&'m mut Option<Json<'a>>>;
+
+    fn deserialize<D: serde::Deserializer<'a>>(
+        self,
+        deserializer: D,
+    ) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'a: 'm, 'm, M: Members<'a>> Visitor<'a> for SlotSeed<'m, M> {
+    type Value = Option<&'m mut Option<Json<'a>>>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
+        Ok(self.0.slot(key))
     }
 }
 
@@ -183,9 +318,9 @@ impl Visitor<'_> for NameSeed<'_> {
     }
 }
 
-struct MembersVisitor<'f, 'a>(&'f mut Vec<(Cow<'a, str>, Json<'a>)>);
+struct AllVisitor<'f, 'a>(&'f mut Vec<(Cow<'a, str>, Json<'a>)>);
 
-impl<'a> Visitor<'a> for MembersVisitor<'_, 'a> {
+impl<'a> Visitor<'a> for AllVisitor<'_, 'a> {
     type Value = ();
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -210,22 +345,33 @@ pub(crate) enum Flaw {
     Unreadable,
 }
 
+const TOO_DEEP: &str = "too deep";
+const UNREADABLE: &str = "unreadable";
+
+impl Flaw {
+    fn of(error: &serde_json::Error) -> Self {
+        let too_deep = error.is_data() && error.to_string().starts_with(TOO_DEEP);
+        if too_deep {
+            Self::TooDeep
+        } else {
+            Self::Unreadable
+        }
+    }
+}
+
 /// Checks that any ordinary JSON reader can read `value` in full, nested at most `depth_max` deep.
 pub(crate) fn check(value: Json<'_>, depth_max: u32) -> Result<(), Flaw> {
     let mut deserializer = serde_json::Deserializer::from_str(value.text());
     CheckSeed(depth_max)
         .deserialize(&mut deserializer)
-        .map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => Flaw::TooDeep,
-            _ => Flaw::Unreadable,
-        })
+        .map_err(|error| Flaw::of(&error))
 }
 
 struct CheckSeed(u32);
 
 impl CheckSeed {
     fn inner<E: serde::de::Error>(&self) -> Result<u32, E> {
-        self.0.checked_sub(1).ok_or_else(|| E::custom("too deep"))
+        self.0.checked_sub(1).ok_or_else(|| E::custom(TOO_DEEP))
     }
 }
 
@@ -322,10 +468,16 @@ fn surrogate(bytes: &[u8], at: usize) -> Option<Half> {
     }
 }
 
-/// Returns the value's text without the white space between its parts.
+/// How much of a value shows how it is written.
+const GLANCE_BYTES: usize = 256;
+
+/// Returns the value's text without the white space between its parts, if it is written with any.
 pub(crate) fn compact(value: Json<'_>) -> Cow<'_, str> {
     let text = value.text();
-    if !text.contains(['\n', '\r', '\t']) && !text.contains("\": ") && !text.contains(", \"") {
+    // Whoever writes spaces or lines writes them from the start, so a glance at it is enough.
+    let glance = &text.as_bytes()[..text.len().min(GLANCE_BYTES)];
+    let spaced = glance.iter().any(|byte| *byte < b' ') || glance.windows(3).any(|at| at == b"\": ");
+    if !spaced {
         return Cow::Borrowed(text);
     }
     let mut compacted = String::with_capacity(text.len());
@@ -383,7 +535,7 @@ pub(crate) fn object<'m>(members: impl IntoIterator<Item = (&'m str, &'m str)>) 
 /// Calls `each` with the text of every `reference` member anywhere in `value`.
 ///
 /// It may also be called for a member of that name which is no FHIR reference; nothing is missed.
-pub(crate) fn each_reference(value: Json<'_>, mut each: impl FnMut(Cow<'_, str>)) {
+pub(crate) fn each_reference<'a>(value: Json<'a>, mut each: impl FnMut(Cow<'a, str>)) {
     const KEY: &str = "\"reference\"";
     let mut rest = value.text();
     while let Some(at) = rest.find(KEY) {

@@ -190,6 +190,9 @@ pub enum Reason {
     NotAResource,
     /// The resource names no patient, so it belongs to no record.
     NoPatient,
+    /// The resource names a patient by a reference that only its own document can resolve, and who is
+    /// not in it.
+    PatientNotHere,
     /// The resource names a patient in a way that fits several.
     AmbiguousPatient,
     /// Resources of this type belong to no patient's record.
@@ -230,7 +233,7 @@ impl fmt::Display for OtherVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Dstu2 => "FHIR DSTU2",
-            Self::Stu3 => "FHIR STU3 (GP Connect)",
+            Self::Stu3 => "FHIR STU3",
             Self::R5 => "FHIR R5",
         })
     }
@@ -292,6 +295,7 @@ impl fmt::Display for Reason {
             Self::EntryWithoutResource => f.write_str("the entry holds no resource"),
             Self::NotAResource => f.write_str("not a FHIR resource"),
             Self::NoPatient => f.write_str("names no patient"),
+            Self::PatientNotHere => f.write_str("names a patient who is not in the document"),
             Self::AmbiguousPatient => f.write_str("names a patient in a way that fits several"),
             Self::NotPatientData => f.write_str("such resources are part of no patient's record"),
             Self::CopiesDiffer => {

@@ -65,8 +65,7 @@ impl Sealer {
             return Err(SealError::TooLarge { bytes });
         }
         let spare = frame::padding_spare(record.len());
-        let mut frame =
-            frame::compress(&mut self.compressor, record, spare).map_err(SealError::Compress)?;
+        let mut frame = frame::compress(&mut self.compressor, record, spare).map_err(SealError::Compress)?;
         frame::append_padding(&mut frame);
 
         let header = frame::read_header(&frame, RECORD_BYTES_MAX).map_err(|_| SealError::SelfCheck)?;

@@ -4,7 +4,6 @@ use crate::epoch::{EpochIdentity, EpochRecipient};
 use crate::ids::DictId;
 use crate::sealed::{self, AGE_OVERHEAD_BYTES_MAX, AgeOpenError, AgeSealError};
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -22,9 +21,6 @@ const DICTIONARY_MAGIC: [u8; 4] = [0x37, 0xa4, 0x30, 0xec];
 /// Says which step of making or opening a dictionary failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DictionaryError {
-    /// Training failed for another reason than too little to learn from.
-    #[error("train the dictionary")]
-    Train(#[source] io::Error),
     /// The dictionary could not be sealed.
     #[error("seal the dictionary")]
     Seal(#[source] AgeSealError),
@@ -62,7 +58,7 @@ impl Dictionary {
         }
     }
 
-    /// Trains a dictionary on samples, or returns nothing when they are too few or too small to learn from.
+    /// Trains a dictionary on samples, or returns nothing when there is too little to learn from.
     pub fn train(samples: &[Vec<u8>]) -> Result<Option<Self>, DictionaryError> {
         let total: usize = samples.iter().map(Vec::len).sum();
         if samples.len() < DICTIONARY_SAMPLES_MIN || total < DICTIONARY_TRAINED_BYTES {
@@ -75,9 +71,8 @@ impl Dictionary {
         let sizes: Vec<usize> = samples.iter().map(Vec::len).collect();
         match zstd::dict::from_continuous(&joined, &sizes, DICTIONARY_TRAINED_BYTES) {
             Ok(bytes) => Self::from_bytes(Zeroizing::new(bytes)).map(Some),
-            // The trainer refuses samples that are too uniform; records then go without a dictionary.
-            Err(_) if total < DICTIONARY_TRAINED_BYTES * 8 => Ok(None),
-            Err(error) => Err(DictionaryError::Train(error)),
+            // The trainer refuses samples from which nothing can be learnt; records then go without.
+            Err(_) => Ok(None),
         }
     }
 

@@ -135,7 +135,8 @@ impl EpochSecret {
         for part in ["# lifeboat epoch ", &self.number.to_string(), " of site ", self.site.as_str(), "\n"] {
             text.push_str(part);
         }
-        for part in ["# lookup key: ", lookup_key.as_str(), "\n# public key: ", &self.recipient().to_string()] {
+        for part in ["# lookup key: ", lookup_key.as_str(), "\n# public key: ", &self.recipient().to_string()]
+        {
             text.push_str(part);
         }
         for part in ["\n", identity.as_str(), "\n"] {
@@ -209,7 +210,8 @@ pub fn seal_epoch_secret_with_passphrase(
 
 /// Opens an epoch secret with a person's identity.
 pub fn open_epoch_secret(sealed: &[u8], identity: &Identity) -> Result<EpochSecret, EpochError> {
-    let text = sealed::open_with(identity.as_age(), sealed, EPOCH_SECRET_BYTES_MAX).map_err(EpochError::Open)?;
+    let text =
+        sealed::open_with(identity.as_age(), sealed, EPOCH_SECRET_BYTES_MAX).map_err(EpochError::Open)?;
     read_secret(&text)
 }
 

@@ -102,3 +102,6 @@ pub fn site_description(data: &[u8]) {
         assert_eq!(SiteDescription::parse(&site.to_bytes()).as_ref(), Ok(&site));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -94,6 +94,7 @@ pub struct Head {
     /// The manifest that the entry names.
     pub manifest: String,
     /// The newest accepted manifest, when the other one is held.
+    #[serde(deserialize_with = "json::nullable")]
     pub accepted_manifest: Option<String>,
 }
 

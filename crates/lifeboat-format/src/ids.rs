@@ -270,7 +270,8 @@ impl FromStr for SiteCode {
     type Err = IdError;
     fn from_str(text: &str) -> Result<Self, IdError> {
         let fits = (1..=Self::LENGTH_MAX).contains(&text.len());
-        let plain = text.bytes().all(|character| character.is_ascii_uppercase() || character.is_ascii_digit());
+        let plain =
+            text.bytes().all(|character| character.is_ascii_uppercase() || character.is_ascii_digit());
         if fits && plain { Ok(Self(text.to_owned())) } else { Err(IdError::SiteCode) }
     }
 }

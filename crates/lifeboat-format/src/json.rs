@@ -1,8 +1,8 @@
 //! Strict JSON with a format number: what is newer is told apart from what is wrong.
 
 use crate::manifest::FORMAT_VERSION;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 
 /// Says why bytes are not a document of this format version. It never repeats values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,4 +24,13 @@ pub(crate) fn parse_versioned<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Ve
         return Err(VersionedError::Newer { format });
     }
     serde_json::from_slice(bytes).map_err(fault)
+}
+
+/// Reads a field that may be `null` but must not be missing.
+pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(deserializer)
 }

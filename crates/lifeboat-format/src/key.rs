@@ -264,7 +264,8 @@ impl FromStr for TileId {
         let level = match level {
             "entries" => None,
             number => {
-                let level = parse_decimal(number).and_then(|level| u8::try_from(level).ok()).ok_or(KeyError)?;
+                let level =
+                    parse_decimal(number).and_then(|level| u8::try_from(level).ok()).ok_or(KeyError)?;
                 if level > Self::LEVEL_MAX {
                     return Err(KeyError);
                 }
@@ -274,7 +275,8 @@ impl FromStr for TileId {
         let (path, width) = match rest.split_once(".p/") {
             None => (rest, None),
             Some((path, width)) => {
-                let width = parse_decimal(width).and_then(|width| u8::try_from(width).ok()).ok_or(KeyError)?;
+                let width =
+                    parse_decimal(width).and_then(|width| u8::try_from(width).ok()).ok_or(KeyError)?;
                 if width == 0 {
                     return Err(KeyError);
                 }

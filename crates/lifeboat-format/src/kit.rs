@@ -24,6 +24,8 @@ pub const KIT_BYTES_MAX: usize = 128 * 1024;
 /// The most replicas of one kit.
 pub const KIT_REPLICAS_MAX: usize = 16;
 
+/// How the text form of an age file begins.
+const ARMOR_BEGIN: &[u8] = b"-----BEGIN AGE ENCRYPTED FILE-----";
 /// The largest content of a kit, before sealing.
 const KIT_CONTENT_BYTES_MAX: usize = 64 * 1024;
 
@@ -170,9 +172,14 @@ impl Kit {
             let (bytes, bytes_max) = (bytes.len(), KIT_BYTES_MAX);
             return Err(KitError::Open(AgeOpenError::TooLarge { bytes, bytes_max }));
         }
-        let mut sealed = Vec::with_capacity(bytes.len());
-        ArmoredReader::new(bytes).read_to_end(&mut sealed).map_err(KitError::Armor)?;
-        let content = sealed::open_with_passphrase(&passphrase.identity(), &sealed, KIT_BYTES_MAX)
+        let mut unarmored = Vec::new();
+        let mut sealed = bytes;
+        if bytes.trim_ascii_start().starts_with(ARMOR_BEGIN) {
+            let mut reader = ArmoredReader::new(bytes.trim_ascii_start());
+            reader.read_to_end(&mut unarmored).map_err(KitError::Armor)?;
+            sealed = &unarmored;
+        }
+        let content = sealed::open_with_passphrase(&passphrase.identity(), sealed, KIT_BYTES_MAX)
             .map_err(KitError::Open)?;
         Self::from_content(&content)
     }

@@ -41,7 +41,7 @@ pub use epoch::{
     seal_epoch_secret_with_passphrase,
 };
 pub use frame::{FrameError, WINDOW_BYTES_MAX};
-pub use head::{HEAD_BYTES_MAX, Head, INCLUSION_HASHES_MAX, HeadError, VerifiedHead};
+pub use head::{HEAD_BYTES_MAX, Head, HeadError, INCLUSION_HASHES_MAX, VerifiedHead};
 pub use ids::{
     DictId, Digest, EpochNumber, IdError, IndexId, KeyPrefix, ManifestId, PackId, PackPrefix, RecordKey,
     Sequence, SiteCode,
@@ -54,16 +54,19 @@ pub use index::{
     open_directory_part, open_locator_part, open_part, open_root_part, sort_name,
 };
 pub use key::{KeyError, ObjectKey, TileId, WriteStage};
-pub use kit::{KIT_BYTES_MAX, KIT_EXTENSION, KIT_REPLICAS_MAX, KIT_VERSION, Kit, KitError, KitOptions, KitReplica};
+pub use kit::{
+    KIT_BYTES_MAX, KIT_EXTENSION, KIT_REPLICAS_MAX, KIT_VERSION, Kit, KitError, KitOptions, KitReplica,
+};
 pub use lookup::{LookupKey, RandomnessError, RecordName};
 pub use manifest::{
-    AcceptedEntry, Counts, DictEntry, EpochEntry, FORMAT_VERSION, FeedEntry, FileEntry, GATE_DETAIL_BYTES_MAX, GATE_REASONS_MAX, INDEX_PARTS_MAX, SHORT_TEXT_BYTES_MAX, Gate, GateReason,
-    IndexEntry, Indexes, Limits, MANIFEST_BYTES_MAX, MANIFEST_DICTS_MAX, MANIFEST_PACKS_MAX, Manifest,
-    ManifestError, PackEntry, SectionCount, Verdict,
+    AcceptedEntry, Counts, DictEntry, EpochEntry, FORMAT_VERSION, FeedEntry, FileEntry,
+    GATE_DETAIL_BYTES_MAX, GATE_REASONS_MAX, Gate, GateReason, INDEX_PARTS_MAX, IndexEntry, Indexes, Limits,
+    MANIFEST_BYTES_MAX, MANIFEST_DICTS_MAX, MANIFEST_PACKS_MAX, Manifest, ManifestError, PackEntry,
+    SHORT_TEXT_BYTES_MAX, SectionCount, Verdict,
 };
 pub use note::{
-    Checkpoint, KEY_NAME_BYTES_MAX, NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, NoteError, NoteKeyError, SigningKey, SigningKeyError, VerificationKey,
-    open_checkpoint, sign_checkpoint,
+    Checkpoint, KEY_NAME_BYTES_MAX, NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, NoteError, NoteKeyError, SigningKey,
+    SigningKeyError, VerificationKey, open_checkpoint, sign_checkpoint,
 };
 pub use pack::{BlobPlace, FinishedPack, PACK_BYTES_MAX, PackBuilder};
 pub use padding::padded_length;

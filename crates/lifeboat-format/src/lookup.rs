@@ -93,7 +93,10 @@ mod tests {
         let day = jiff::civil::date(2026, 11, 21);
         // Computed with `printf 'day:2026-11-21' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0b…`.
         assert_eq!(key.record_key(&RecordName::Day(day)).to_string(), "b52623a11dd1a4178cc3a88cd656a646");
-        assert_eq!(key.record_key(&RecordName::Patient("Patient/1")).to_string(), "77349d9df8aeacef272886197cbb95ec");
+        assert_eq!(
+            key.record_key(&RecordName::Patient("Patient/1")).to_string(),
+            "77349d9df8aeacef272886197cbb95ec"
+        );
     }
 
     #[test]

@@ -270,8 +270,9 @@ fn split_key(text: &str) -> Result<(&str, [u8; 4], [u8; 32]), NoteKeyError> {
 
 fn check_name(name: &str) -> Result<(), NoteKeyError> {
     let fits = (1..=KEY_NAME_BYTES_MAX).contains(&name.len());
-    let plain =
-        !name.chars().any(|character| character.is_whitespace() || character.is_control() || character == '+');
+    let plain = !name
+        .chars()
+        .any(|character| character.is_whitespace() || character.is_control() || character == '+');
     if fits && plain { Ok(()) } else { Err(NoteKeyError::Name) }
 }
 

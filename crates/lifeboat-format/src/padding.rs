@@ -22,7 +22,8 @@ mod tests {
 
     #[test]
     fn known_lengths_are_padded_as_the_scheme_says() {
-        let rows = [(0, 0), (1, 1), (2, 2), (9, 10), (100, 104), (1000, 1024), (5000, 5120), (65_537, 67_584)];
+        let rows =
+            [(0, 0), (1, 1), (2, 2), (9, 10), (100, 104), (1000, 1024), (5000, 5120), (65_537, 67_584)];
         for (length, padded) in rows {
             assert_eq!(padded_length(length), padded, "of {length}");
         }

@@ -1,7 +1,7 @@
 //! The keys of people: age recipients and identities, and passphrases.
 
-use age::secrecy::{ExposeSecret, SecretString};
 use crate::text::serde_as_text;
+use age::secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use std::str::FromStr;
 use zeroize::Zeroizing;
@@ -134,6 +134,11 @@ impl Passphrase {
     /// Says whether nothing was typed.
     pub fn is_empty(&self) -> bool {
         self.0.expose_secret().is_empty()
+    }
+
+    /// Returns the passphrase itself, for hashing it or handing it on.
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
     }
 
     /// Returns what age seals under; the work factor is held within 1 to [`WORK_FACTOR_MAX`].

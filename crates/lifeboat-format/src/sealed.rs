@@ -100,9 +100,9 @@ fn open_decryptor(
     capacity: usize,
 ) -> Result<Zeroizing<Vec<u8>>, AgeOpenError> {
     let mut reader = decryptor.decrypt(std::iter::once(identity)).map_err(|error| match error {
-        DecryptError::NoMatchingKeys
-        | DecryptError::KeyDecryptionFailed
-        | DecryptError::DecryptionFailed => AgeOpenError::WrongKey,
+        DecryptError::NoMatchingKeys | DecryptError::KeyDecryptionFailed | DecryptError::DecryptionFailed => {
+            AgeOpenError::WrongKey
+        }
         DecryptError::ExcessiveWork { required, .. } => AgeOpenError::TooMuchWork { required },
         other => AgeOpenError::Header(other),
     })?;

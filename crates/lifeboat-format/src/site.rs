@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn a_key_of_another_site_is_a_contradiction() {
         let key = SigningKey::from_seed("lifeboat/B81001", &[3; 32]).unwrap().verification_key();
-        let error = SiteDescription::new("A81001".parse().unwrap(), "The Surgery".to_owned(), key).unwrap_err();
+        let error =
+            SiteDescription::new("A81001".parse().unwrap(), "The Surgery".to_owned(), key).unwrap_err();
         assert_eq!(error, SiteError::Contradiction { what: "name of the verification key" });
     }
 

@@ -25,7 +25,11 @@ impl Reader {
             None => {
                 let time = time_allowed(size);
                 within(time, self.digest_of_stream(key, size)).await.unwrap_or_else(|| {
-                    Err(ReadError::ReadTimeout { replica: self.name().clone(), key: *key, seconds: time.as_secs() })
+                    Err(ReadError::ReadTimeout {
+                        replica: self.name().clone(),
+                        key: *key,
+                        seconds: time.as_secs(),
+                    })
                 })
             }
         }
@@ -39,21 +43,13 @@ impl Reader {
                 Ok(digest)
             }
             Ok(Ok(Hashed::OtherSize(found))) => Err(self.short(key, found, size)),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => Err(self.missing(key)),
-            Ok(Err(error)) => Err(ReadError::Read {
-                replica: self.name().clone(),
-                key: *key,
-                source: object_store::Error::Generic { store: "folder", source: Box::new(error) },
-            }),
+            Ok(Err(error)) => Err(self.file_error(key, error)),
             Err(source) => Err(ReadError::Background { replica: self.name().clone(), source }),
         }
     }
 
     async fn digest_of_stream(&self, key: &ObjectKey, size: u64) -> Result<Digest, ReadError> {
-        let failed = |source| match source {
-            object_store::Error::NotFound { .. } => self.missing(key),
-            source => ReadError::Read { replica: self.name().clone(), key: *key, source },
-        };
+        let failed = |source| self.read_error(key, source);
         let answer = self.objects().get(&path_of(key)).await.map_err(failed)?;
         if answer.meta.size != size {
             return Err(self.short(key, answer.meta.size, size));

@@ -193,7 +193,9 @@ pub fn is_leftover(name: &OsStr) -> bool {
     let Some(inner) = name.strip_prefix('.').and_then(|rest| rest.strip_suffix(".tmp")) else { return false };
     let mut parts = inner.rsplitn(3, '.');
     let is_number = |part: Option<&str>| part.is_some_and(|text| text.parse::<u64>().is_ok());
-    is_number(parts.next()) && is_number(parts.next()) && parts.next().is_some_and(|target| !target.is_empty())
+    is_number(parts.next())
+        && is_number(parts.next())
+        && parts.next().is_some_and(|target| !target.is_empty())
 }
 
 fn parent_of(path: &Path) -> Result<&Path, DurableError> {
@@ -362,7 +364,9 @@ fn owner_only_folder(path: &Path) -> io::Result<()> {
 pub fn sync_folder(folder: &Path) -> Result<(), DurableError> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     match step_around("folder.sync", || File::open(folder)?.sync_all()) {
-        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => {
+            Ok(())
+        }
         result => result.map_err(|source| DurableError::Sync { path: folder.to_owned(), source }),
     }
 }

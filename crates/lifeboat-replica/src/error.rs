@@ -2,13 +2,15 @@
 //!
 //! Callers act on the [`ErrorClass`] alone; the text is for people, the cause is the `source`.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use lifeboat_format::{Checkpoint, ObjectKey};
+use lifeboat_format::ObjectKey;
 
 use crate::durable::DurableError;
 use crate::location::{LocationError, ReplicaName};
+use crate::log_source::SignedCheckpoint;
 
 /// What a caller can do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,7 +55,7 @@ pub enum ReadError {
         /// The replica.
         replica: ReplicaName,
         /// What the store said.
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The object is not there.
     #[error("read {key} from replica {replica}: not there")]
@@ -95,7 +97,7 @@ pub enum ReadError {
         /// The object.
         key: ObjectKey,
         /// What the store said.
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The store did not answer in time.
     #[error("read {key} from replica {replica}: no answer within {seconds} s")]
@@ -115,7 +117,7 @@ pub enum ReadError {
         /// The folder of keys, empty for all.
         folder: String,
         /// What the store said.
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The store stopped listing.
     #[error("list {folder:?} of replica {replica}: no answer within {seconds} s")]
@@ -205,7 +207,9 @@ impl ReadError {
                 ErrorClass::Operator
             }
             Self::Read { source, .. } | Self::List { source, .. } => class_of_store_error(source),
-            Self::ReadTimeout { .. } | Self::ListTimeout { .. } | Self::NoSnapshot { .. } => ErrorClass::Transient,
+            Self::ReadTimeout { .. } | Self::ListTimeout { .. } | Self::NoSnapshot { .. } => {
+                ErrorClass::Transient
+            }
             Self::Missing { .. }
             | Self::TooLarge { .. }
             | Self::Short { .. }
@@ -256,7 +260,7 @@ pub enum WriteError {
         /// The object.
         key: ObjectKey,
         /// What the store said.
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// The store did not confirm the object in time.
     #[error("write {key} to replica {replica}: not confirmed within {seconds} s")]
@@ -309,22 +313,8 @@ pub enum WriteError {
         key: ObjectKey,
     },
     /// Two checkpoints of one signing key contradict each other.
-    #[error(
-        "compare the logs of {ours_at} and {theirs_at}: they have forked (size {} root {} against size {} root {}){}",
-        .ours.size, .ours.root, .theirs.size, .theirs.root, .evidence
-    )]
-    Fork {
-        /// Where our checkpoint lies.
-        ours_at: ReplicaName,
-        /// Our checkpoint.
-        ours: Checkpoint,
-        /// Where the other checkpoint lies.
-        theirs_at: ReplicaName,
-        /// The other checkpoint.
-        theirs: Checkpoint,
-        /// Both signed notes, to keep.
-        evidence: Box<ForkEvidence>,
-    },
+    #[error("{0}")]
+    Fork(Box<Fork>),
     /// The replica holds a longer log than the source does.
     #[error("replicate to {replica}: its log has {theirs} entries, the source only {ours}")]
     Ahead {
@@ -399,7 +389,7 @@ impl WriteError {
             Self::PutTimeout { .. } | Self::Undecided { .. } => ErrorClass::Transient,
             Self::ReadBack { .. } | Self::DamagedUnderName { .. } => ErrorClass::Corrupt,
             Self::OtherSite { .. } | Self::Emptied { .. } => ErrorClass::Operator,
-            Self::Conflict { .. } | Self::Fork { .. } | Self::Ahead { .. } => ErrorClass::Fenced,
+            Self::Conflict { .. } | Self::Fork(_) | Self::Ahead { .. } => ErrorClass::Fenced,
             Self::Misnamed { .. }
             | Self::NotRepairable { .. }
             | Self::Publish { .. }
@@ -409,18 +399,27 @@ impl WriteError {
     }
 }
 
-/// Two signed notes that contradict each other; they print as the evidence to keep.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ForkEvidence {
-    /// The note of our log.
-    pub ours: String,
-    /// The note of the other.
-    pub theirs: String,
+/// Two checkpoints of one signing key that contradict each other; they print with both notes, the evidence to keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fork {
+    /// Where our checkpoint lies.
+    pub ours_at: ReplicaName,
+    /// Our checkpoint.
+    pub ours: SignedCheckpoint,
+    /// Where the other checkpoint lies.
+    pub theirs_at: ReplicaName,
+    /// The other checkpoint.
+    pub theirs: SignedCheckpoint,
 }
 
-impl std::fmt::Display for ForkEvidence {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "\nours:\n{}\ntheirs:\n{}", self.ours.trim_end(), self.theirs.trim_end())
+impl fmt::Display for Fork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ours_at, ours, theirs_at, theirs } = self;
+        let (ours, theirs) = (ours.note.trim_end(), theirs.note.trim_end());
+        write!(
+            f,
+            "the logs of {ours_at} and {theirs_at} have forked; {ours_at}:\n{ours}\n{theirs_at}:\n{theirs}"
+        )
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use url::Url;
@@ -18,12 +19,12 @@ const NAME_CHARACTERS_MAX: usize = 32;
 /// The short name that an operator gave a replica, as it appears in status, errors and metrics.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct ReplicaName(String);
+pub struct ReplicaName(Arc<str>);
 
 impl ReplicaName {
     /// The name of the local replica from which the others are fed.
     pub fn spool() -> Self {
-        Self("spool".to_owned())
+        Self("spool".into())
     }
 
     /// Returns the name as text.
@@ -46,7 +47,7 @@ impl FromStr for ReplicaName {
         if text.is_empty() || text.len() > NAME_CHARACTERS_MAX || !text.chars().all(allowed) {
             return Err(LocationError::Name);
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(text.into()))
     }
 }
 
@@ -60,7 +61,7 @@ impl TryFrom<String> for ReplicaName {
 
 impl From<ReplicaName> for String {
     fn from(name: ReplicaName) -> Self {
-        name.0
+        name.as_str().to_owned()
     }
 }
 
@@ -93,7 +94,8 @@ impl ReplicaLocation {
                 if options.access_key.is_some() != options.secret_key.is_some() {
                     return Err(LocationError::HalfACredential);
                 }
-                let insecure = options.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http:"));
+                let insecure =
+                    options.endpoint.as_deref().is_some_and(|endpoint| endpoint.starts_with("http:"));
                 if insecure && options.allow_http != Some(true) {
                     return Err(LocationError::HttpNotAllowed);
                 }
@@ -359,7 +361,9 @@ pub enum LocationError {
     #[error("the replica's address names no bucket")]
     NoBucket,
     /// An S3 address with a port, query or fragment.
-    #[error("the replica's address may only be s3://bucket/prefix; the server belongs in the option endpoint")]
+    #[error(
+        "the replica's address may only be s3://bucket/prefix; the server belongs in the option endpoint"
+    )]
     S3Extra,
     /// A prefix that stores would encode differently.
     #[error("the replica's prefix may only have letters, digits and the characters - _ . /")]
@@ -434,7 +438,8 @@ mod tests {
 
     #[test]
     fn unknown_options_are_named() {
-        let error = serde_json::from_str::<ReplicaLocation>(r#"{"url":"/a","options":{"regoin":"x"}}"#).unwrap_err();
+        let error =
+            serde_json::from_str::<ReplicaLocation>(r#"{"url":"/a","options":{"regoin":"x"}}"#).unwrap_err();
         assert!(error.to_string().contains("regoin"), "{error}");
         let pairs = BTreeMap::from([("secret".to_owned(), "x".to_owned())]);
         let error = ReplicaOptions::from_pairs(&pairs).unwrap_err();
@@ -446,7 +451,8 @@ mod tests {
         let json = r#"{"url":"s3://bucket/a","options":{"endpoint":"https://s3.example","region":"eu-west-2",
             "path_style":false,"access_key":"AK","secret_key":"SK"}}"#;
         let location: ReplicaLocation = serde_json::from_str(json).unwrap();
-        let again: ReplicaLocation = serde_json::from_str(&serde_json::to_string(&location).unwrap()).unwrap();
+        let again: ReplicaLocation =
+            serde_json::from_str(&serde_json::to_string(&location).unwrap()).unwrap();
         assert_eq!(location, again);
         assert_eq!(ReplicaOptions::from_pairs(&location.options.to_pairs()).unwrap(), location.options);
         assert_eq!(location.check(), Ok(()));
@@ -466,7 +472,8 @@ mod tests {
 
     #[test]
     fn secrets_are_not_printed() {
-        let options = ReplicaOptions { secret_key: Some(Secret::new("hush".to_owned())), ..Default::default() };
+        let options =
+            ReplicaOptions { secret_key: Some(Secret::new("hush".to_owned())), ..Default::default() };
         assert!(!format!("{options:?}").contains("hush"));
     }
 }

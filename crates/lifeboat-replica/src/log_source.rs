@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use futures::{StreamExt as _, TryStreamExt as _};
-use lifeboat_format::log::{BUNDLE_BYTES_MAX, Entry, Log, MerkleTree, decode_bundle, encode_bundle, hash_leaf};
-use lifeboat_format::{
-    Checkpoint, NOTE_BYTES_MAX, ObjectKey, TileId, VerificationKey, open_checkpoint,
-
+use lifeboat_format::log::{
+    BUNDLE_BYTES_MAX, Entry, Log, MerkleTree, decode_bundle, encode_bundle, hash_leaf,
 };
+use lifeboat_format::{Checkpoint, NOTE_BYTES_MAX, ObjectKey, TileId, VerificationKey, open_checkpoint};
 
 use crate::error::ReadError;
 use crate::reader::Reader;
@@ -92,7 +91,11 @@ impl Reader {
         entries.truncate(usize::from(tile.width()));
         let first = tile.index() * TileId::FULL_WIDTH;
         let good = (first..).zip(&entries).all(|(index, entry)| tree.leaf(index) == Some(hash_leaf(entry)));
-        if good { Ok(entries) } else { Err(self.contradiction(&object, "an entry does not hash to its leaf")) }
+        if good {
+            Ok(entries)
+        } else {
+            Err(self.contradiction(&object, "an entry does not hash to its leaf"))
+        }
     }
 
     /// Fetches tiles; in the place of a partial tile that is not there, the full one.

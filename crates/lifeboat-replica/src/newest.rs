@@ -106,7 +106,11 @@ pub(crate) async fn newest_valid(
 }
 
 /// Checks the bytes of a `HEAD`.
-pub(crate) fn verify_head(reader: &Reader, bytes: &[u8], key: &VerificationKey) -> Result<VerifiedHead, ReadError> {
+pub(crate) fn verify_head(
+    reader: &Reader,
+    bytes: &[u8],
+    key: &VerificationKey,
+) -> Result<VerifiedHead, ReadError> {
     Head::parse(bytes)
         .and_then(|head| head.verify(key))
         .map_err(|source| reader.invalid(&ObjectKey::Head, source))
@@ -134,7 +138,9 @@ pub(crate) async fn build_head(
     log: &Log,
     checkpoint: &SignedCheckpoint,
 ) -> Result<Option<Bytes>, ReadError> {
-    let Some((index, entry)) = newest_snapshot_entry(sources, log, log.size()).await? else { return Ok(None) };
+    let Some((index, entry)) = newest_snapshot_entry(sources, log, log.size()).await? else {
+        return Ok(None);
+    };
     let Some((_, id)) = entry.snapshot() else { return Ok(None) };
     let (manifest_bytes, manifest) = manifest_from(sources, id).await?;
     let accepted = match manifest.accepted {
@@ -156,7 +162,8 @@ pub(crate) async fn newest_snapshot_entry(
     let mut end = before;
     while end > 0 {
         let start = (end - 1) / 256 * 256;
-        let entries = from_first(sources, |source| async move { source.entries(log.tree(), start..end).await });
+        let entries =
+            from_first(sources, |source| async move { source.entries(log.tree(), start..end).await });
         let found = (start..).zip(entries.await?).filter(|(_, entry)| entry.snapshot().is_some()).last();
         if found.is_some() {
             return Ok(found);
@@ -167,7 +174,10 @@ pub(crate) async fn newest_snapshot_entry(
 }
 
 /// Reads a manifest from the first replica that has it whole.
-pub(crate) async fn manifest_from(sources: &[&Reader], id: ManifestId) -> Result<(Bytes, Manifest), ReadError> {
+pub(crate) async fn manifest_from(
+    sources: &[&Reader],
+    id: ManifestId,
+) -> Result<(Bytes, Manifest), ReadError> {
     from_first(sources, |source| async move { source.manifest(id).await }).await
 }
 

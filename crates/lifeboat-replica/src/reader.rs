@@ -25,7 +25,7 @@ use crate::store::{Store, time_allowed, within};
 pub const OBJECTS_LISTED_MAX: usize = 20_000_000;
 
 /// The most names of unknown objects that a listing keeps; the rest are counted.
-pub const UNKNOWN_NAMES_KEPT_MAX: usize = 100;
+const UNKNOWN_NAMES_KEPT_MAX: usize = 100;
 
 /// How many objects a store lists with one request, for the counter.
 const OBJECTS_PER_LIST_REQUEST: u64 = 1_000;
@@ -74,12 +74,12 @@ impl Listing {
 
     /// Returns the sizes of the logs that listed checkpoints sign, in order.
     pub fn checkpoints(&self) -> impl DoubleEndedIterator<Item = u64> {
-        self.objects.range(ObjectKey::Checkpoint(0)..=ObjectKey::Checkpoint(u64::MAX)).filter_map(|(key, _)| {
-            match key {
+        self.objects.range(ObjectKey::Checkpoint(0)..=ObjectKey::Checkpoint(u64::MAX)).filter_map(
+            |(key, _)| match key {
                 ObjectKey::Checkpoint(size) => Some(*size),
                 _ => None,
-            }
-        })
+            },
+        )
     }
 
     fn add(&mut self, meta: &ObjectMeta) {
@@ -248,11 +248,20 @@ impl Reader {
             }
         };
         self.count_bytes(bytes.len() as u64);
-        if bytes.len() as u64 == expected { Ok(bytes) } else { Err(self.short(key, bytes.len() as u64, expected)) }
+        if bytes.len() as u64 == expected {
+            Ok(bytes)
+        } else {
+            Err(self.short(key, bytes.len() as u64, expected))
+        }
     }
 
     /// Tells an object that ends too early from a store that failed.
-    async fn range_error(&self, key: &ObjectKey, range: &Range<u64>, source: object_store::Error) -> ReadError {
+    async fn range_error(
+        &self,
+        key: &ObjectKey,
+        range: &Range<u64>,
+        source: object_store::Error,
+    ) -> ReadError {
         if matches!(source, object_store::Error::NotFound { .. }) {
             return self.read_error(key, source);
         }
@@ -287,7 +296,7 @@ impl Reader {
             let meta = meta.map_err(|source| ReadError::List {
                 replica: self.name().clone(),
                 folder: folder.to_owned(),
-                source,
+                source: Box::new(source),
             })?;
             listing.add(&meta);
             listed += 1;
@@ -301,10 +310,19 @@ impl Reader {
         }
     }
 
-    fn read_error(&self, key: &ObjectKey, source: object_store::Error) -> ReadError {
+    pub(crate) fn read_error(&self, key: &ObjectKey, source: object_store::Error) -> ReadError {
         match source {
             object_store::Error::NotFound { .. } => self.missing(key),
-            source => ReadError::Read { replica: self.name().clone(), key: *key, source },
+            source => ReadError::Read { replica: self.name().clone(), key: *key, source: Box::new(source) },
+        }
+    }
+
+    /// Makes the error of a file that could not be read.
+    pub(crate) fn file_error(&self, key: &ObjectKey, error: std::io::Error) -> ReadError {
+        match error.kind() {
+            std::io::ErrorKind::NotFound => self.missing(key),
+            _ => self
+                .read_error(key, object_store::Error::Generic { store: "folder", source: Box::new(error) }),
         }
     }
 

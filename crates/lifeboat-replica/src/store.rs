@@ -46,7 +46,7 @@ pub(crate) struct Store {
 impl Store {
     /// Opens the store at a location; a folder must exist.
     pub(crate) fn open(replica: &ReplicaName, location: &ReplicaLocation) -> Result<Self, ReadError> {
-        let setup = |source| ReadError::Setup { replica: replica.clone(), source };
+        let setup = |source| ReadError::Setup { replica: replica.clone(), source: Box::new(source) };
         location.check().map_err(|source| ReadError::Location { replica: replica.clone(), source })?;
         match &location.url {
             ReplicaUrl::Folder(path) => {
@@ -123,7 +123,6 @@ pub(crate) fn time_allowed(bytes: u64) -> Duration {
 pub(crate) async fn within<T>(time: Duration, operation: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(time, operation).await.ok()
 }
-
 
 #[cfg(test)]
 mod tests {

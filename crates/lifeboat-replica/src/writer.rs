@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use lifeboat_format::{Digest, ObjectKey};
-use object_store::{ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload};
+use object_store::{ObjectStore, PutMode, PutOptions, PutPayload};
 
 use crate::crash::crash_step;
 use crate::durable::{self, Created, DurableError};
@@ -95,6 +95,11 @@ impl Writer {
         Err(WriteError::Undecided { replica: self.name().clone(), key: *key })
     }
 
+    /// Says whether exactly this object is there.
+    pub(crate) async fn holds(&self, key: &ObjectKey, bytes: &Bytes) -> Result<bool, WriteError> {
+        Ok(self.compare(key, bytes).await? == Stored::Same)
+    }
+
     /// Replaces `HEAD`, the only object that is ever replaced.
     pub async fn replace_head(&self, bytes: Bytes) -> Result<(), WriteError> {
         self.overwrite(&ObjectKey::Head, bytes).await
@@ -116,7 +121,10 @@ impl Writer {
                 let content = bytes.clone();
                 self.in_background(key, move || durable::replace(&path, &content)).await?;
             }
-            None => self.put(key, &bytes, PutMode::Overwrite).await?.map_err(|source| self.put_error(key, source))?,
+            None => self
+                .put(key, &bytes, PutMode::Overwrite)
+                .await?
+                .map_err(|source| self.put_error(key, source))?,
         }
         self.check_written(key, &bytes).await
     }
@@ -130,7 +138,9 @@ impl Writer {
         let mut folders = BTreeSet::new();
         for key in keys {
             let file = file_in(root, &key);
-            folders.extend(file.ancestors().skip(1).take_while(|folder| folder.starts_with(root)).map(PathBuf::from));
+            folders.extend(
+                file.ancestors().skip(1).take_while(|folder| folder.starts_with(root)).map(PathBuf::from),
+            );
         }
         let replica = self.name().clone();
         let synced = tokio::task::spawn_blocking(move || {
@@ -151,7 +161,9 @@ impl Writer {
         }
         match self.put(key, bytes, PutMode::Create).await? {
             Ok(()) => Ok(true),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(false),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(false)
+            }
             Err(object_store::Error::NotImplemented { .. } | object_store::Error::NotSupported { .. }) => {
                 self.look_and_put(key, bytes).await
             }
@@ -235,7 +247,7 @@ impl Writer {
     }
 
     fn put_error(&self, key: &ObjectKey, source: object_store::Error) -> WriteError {
-        WriteError::Put { replica: self.name().clone(), key: *key, source }
+        WriteError::Put { replica: self.name().clone(), key: *key, source: Box::new(source) }
     }
 
     async fn in_background<T: Send + 'static>(

@@ -82,7 +82,7 @@ async fn bounded(State(app): State<App>, request: Request, next: Next) -> Respon
         Err(_) => None,
     };
     answered.unwrap_or_else(|| {
-        tracing::warn!(name: "request_shed");
+        tracing::warn!(name: "request_shed", "request shed");
         let mut response = message_page(StatusCode::SERVICE_UNAVAILABLE, &busy);
         response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("5"));
         response

@@ -5,7 +5,10 @@
 //! is not kept. The directory is kept, because search needs it, and is wiped when the site closes.
 
 mod ask;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod people;
+mod person_text;
 pub mod source;
 pub mod standing;
 
@@ -17,7 +20,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lifeboat_format::{AgeOpenError, KitError, ManifestId, RecordKey, RecordName, VerifiedHead};
-use lifeboat_replica::{Choice, Directory, OpenedRecord, ReadError, Reader, ReplicaName, SiteReader};
+use lifeboat_replica::{Choice, Directory, OpenedRecord, ReadError, Reader, SiteReader};
 
 use self::ask::Asked;
 use self::people::People;
@@ -34,6 +37,8 @@ pub use self::source::{Source, SourceError};
 pub const RECORD_TIME_MAX: Duration = Duration::from_secs(10);
 /// The longest that one copy is waited for when keys and the directory are read.
 pub const DIRECTORY_TIME_MAX: Duration = Duration::from_secs(30);
+
+const LATE: &str = "it did not answer in time";
 
 /// Why a site could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -153,7 +158,7 @@ fn list(answers: &[Answer]) -> String {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
     /// Each copy that was tried, with what is wrong there.
-    pub tried: Vec<(ReplicaName, String)>,
+    pub tried: Vec<(String, String)>,
 }
 
 /// An open site.
@@ -246,6 +251,11 @@ impl OpenSite {
         ask::shown(&self.head).0
     }
 
+    /// Returns the name of the replica that is read.
+    pub fn reading_name(&self) -> String {
+        self.answers[self.reading_answer()].name.to_string()
+    }
+
     /// Returns who is in the snapshot.
     pub fn people(&self) -> &People {
         &self.people
@@ -272,7 +282,7 @@ impl OpenSite {
         let mut tried = Vec::new();
         for at in self.copies_in_turn() {
             let (answer, copy) = &self.copies[at];
-            let name = &self.answers[*answer].name;
+            let name = self.answers[*answer].name.to_string();
             match tokio::time::timeout(RECORD_TIME_MAX, copy.record(key)).await {
                 Ok(Ok(record)) => {
                     let mut reading = self.reading();
@@ -280,10 +290,10 @@ impl OpenSite {
                     reading.unreadable.remove(&key);
                     return Ok(record);
                 }
-                Ok(Err(error)) => tried.push((name.clone(), why(&error))),
-                Err(_) => tried.push((name.clone(), "it did not answer in time".to_owned())),
+                Ok(Err(error)) => tried.push((name, why(&error))),
+                Err(_) => tried.push((name, LATE.to_owned())),
             }
-            tracing::warn!(name: "record_not_read", replica = %name);
+            tracing::warn!(name: "record_not_read", replica = %copy.reader().name());
         }
         self.reading().unreadable.insert(key);
         Err(Unreadable { tried })
@@ -294,11 +304,16 @@ impl OpenSite {
         if !self.days.contains(&day) {
             return Ok(None);
         }
-        let (answer, copy) = &self.copies[self.reading().copy];
-        match copy.record_key(&RecordName::Day(day)).await {
-            Ok(key) => self.record(key).await,
-            Err(error) => Err(Unreadable { tried: vec![(self.answers[*answer].name.clone(), why(&error))] }),
+        let mut tried = Vec::new();
+        for at in self.copies_in_turn() {
+            let (answer, copy) = &self.copies[at];
+            match tokio::time::timeout(RECORD_TIME_MAX, copy.record_key(&RecordName::Day(day))).await {
+                Ok(Ok(key)) => return self.record(key).await,
+                Ok(Err(error)) => tried.push((self.answers[*answer].name.to_string(), why(&error))),
+                Err(_) => tried.push((self.answers[*answer].name.to_string(), LATE.to_owned())),
+            }
         }
+        Err(Unreadable { tried })
     }
 
     /// Returns what the strip says at `now`.
@@ -307,7 +322,7 @@ impl OpenSite {
             as_of: show_instant(ask::as_of(&self.head)),
             age: self.age(now, limits),
             verification: standing::verification(&self.answers, self.shown, self.keys.origin()),
-            reading: self.answers[self.reading_answer()].name.to_string(),
+            reading: self.reading_name(),
             held: held(&self.head),
             moved: self.moved.clone(),
         };
@@ -384,7 +399,7 @@ fn copies(asked: &[Asked], own: usize, head: &VerifiedHead, keys: &Keys) -> Vec<
 async fn open_directory(copies: &[(usize, SiteReader)]) -> Result<(usize, Directory), ReadError> {
     let mut first_error = None;
     for (at, (_, copy)) in copies.iter().enumerate() {
-        match tokio::time::timeout(DIRECTORY_TIME_MAX, copy.directory()).await {
+        match tokio::time::timeout(DIRECTORY_TIME_MAX, directory(copy.clone())).await {
             Ok(Ok(directory)) => return Ok((at, directory)),
             Ok(Err(error @ ReadError::Unlock { .. })) => return Err(error),
             Ok(Err(error)) => {
@@ -400,6 +415,15 @@ async fn open_directory(copies: &[(usize, SiteReader)]) -> Result<(usize, Direct
         }
     }
     Err(first_error.expect("the copy whose head it is comes first, so there is at least one"))
+}
+
+/// Reads the directory on a thread of its own, because opening a large one is work and not waiting.
+async fn directory(copy: SiteReader) -> Result<Directory, ReadError> {
+    let replica = copy.reader().name().clone();
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(copy.directory()))
+        .await
+        .unwrap_or_else(|source| Err(ReadError::Background { replica, source }))
 }
 
 fn why(error: &ReadError) -> String {

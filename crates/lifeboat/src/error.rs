@@ -147,7 +147,7 @@ pub enum CommandError {
         /// The kit.
         path: PathBuf,
         /// Why.
-        source: lifeboat_format::KitError,
+        source: Box<lifeboat_format::KitError>,
     },
     /// A passphrase could not be asked for.
     #[error("cannot ask for the passphrase")]
@@ -159,7 +159,7 @@ pub enum CommandError {
     #[error("cannot make the kit")]
     MakeKit {
         /// Why.
-        source: lifeboat_format::KitError,
+        source: Box<lifeboat_format::KitError>,
     },
     /// The runtime that waits for the network could not start.
     #[error("cannot start the asynchronous runtime")]
@@ -169,7 +169,7 @@ pub enum CommandError {
     },
     /// The service could not begin or had to end.
     #[error(transparent)]
-    Service(ServiceError),
+    Service(Box<ServiceError>),
     /// A step was given up because the program panicked in it.
     #[error("the step `{step}` ended unexpectedly; this is a fault in the program")]
     Bug {
@@ -195,7 +195,10 @@ impl CommandError {
             CommandError::Config(_) | CommandError::Recipients(_) | CommandError::Usage { .. } => ExitStatus::Usage,
             CommandError::Exists { .. } | CommandError::Keys(_) | CommandError::Secret(_) => ExitStatus::Usage,
             CommandError::Engine(EngineError::Locked { .. }) => ExitStatus::Locked,
-            CommandError::Replicas(error) => error.exit(),
+            CommandError::Replicas(error) => match error {
+                ReplicasError::OpenReader { .. } | ReplicasError::OpenWriter { .. } => ExitStatus::Failed,
+                _ => ExitStatus::Usage,
+            },
             CommandError::Restore(error) => error.exit(),
             _ => ExitStatus::Failed,
         }
@@ -224,7 +227,7 @@ impl CommandError {
             CommandError::Replicas(error) => return error.hint(),
             CommandError::Restore(error) => return error.hint(),
             CommandError::Demo(error) => return error.hint(),
-            CommandError::Service(ServiceError::History { .. }) => {
+            CommandError::Service(error) if matches!(**error, ServiceError::History { .. }) => {
                 "somebody else signs with this site's key, or this host was restored from an old image while another \
                  went on; run the service on one host only, and keep the evidence"
             }

@@ -7,7 +7,8 @@ use std::error::Error;
 use std::time::Duration;
 
 use lifeboat_replica::ErrorClass;
-use lifeboat_replica::location::ReplicaName;
+use lifeboat_replica::ReplicaName;
+use lifeboat_replica::ReplicateReport;
 use tracing::{error, info, warn};
 
 use crate::engine::{Outcome, SnapshotReport};
@@ -76,8 +77,13 @@ pub fn snapshot_failed(error: &dyn Error, class: ErrorClass, failures: u32) {
 }
 
 /// A replica has everything that the spool has.
-pub fn replica_caught_up(replica: &ReplicaName, log_size: u64, objects: u64, bytes: u64) {
-    info!(event = "replica.caught_up", replica = replica.as_str(), log_size, objects, bytes, "replica caught up");
+pub fn replica_caught_up(replica: &ReplicaName, log_size: u64, report: &ReplicateReport) {
+    let (replica, copied, bytes) = (replica.as_str(), report.copied, report.bytes);
+    info!(event = "replica.caught_up", replica, log_size, copied, bytes, "replica caught up");
+    if report.repaired > 0 {
+        let repaired = report.repaired;
+        warn!(event = "replica.repaired", replica, repaired, "damaged objects of the replica were written again");
+    }
 }
 
 /// A replica could not be brought up to date; it will be tried again.

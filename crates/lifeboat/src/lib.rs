@@ -15,5 +15,7 @@ pub mod keys;
 pub mod output;
 pub mod replicas;
 pub mod restore;
+#[cfg(test)]
+mod scratch;
 pub mod service;
 pub mod setup;

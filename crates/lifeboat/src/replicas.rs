@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use lifeboat_format::{NoteKeyError, VerificationKey};
-use lifeboat_replica::location::{LocationError, ReplicaLocation, ReplicaName, ReplicaOptions, ReplicaUrl, Secret};
+use lifeboat_replica::{LocationError, ReplicaLocation, ReplicaName, ReplicaOptions, ReplicaUrl, Secret};
 use lifeboat_replica::{ReadError, Reader, WriteError, Writer};
 
 use crate::config::{Config, ReplicaSettings};
@@ -82,7 +82,8 @@ impl ReplicasError {
     /// Returns what to do about it, when that is known.
     pub fn hint(&self) -> Option<String> {
         match self {
-            ReplicasError::OpenReader { source: ReadError::FolderMissing { path, .. }, .. } => {
+            ReplicasError::OpenReader { source: ReadError::FolderMissing { path, .. }, .. }
+            | ReplicasError::OpenWriter { source: WriteError::Read(ReadError::FolderMissing { path, .. }), .. } => {
                 Some(format!("is the disk mounted? {} is not there", path.display()))
             }
             ReplicasError::NoSuchReplica { known, .. } if !known.is_empty() => {

@@ -111,7 +111,7 @@ impl<'d> Contestant<'d> {
                 quoted(&self.data.after)
             ))?,
             Form::Files => {
-                for (name, content) in &self.data.changes {
+                for data::Change { name, content } in &self.data.changes {
                     match content {
                         Some(line) => data::write_document(&source, name, line)?,
                         None => fs::remove_file(source.join(name))

@@ -40,8 +40,16 @@ pub(crate) struct Data {
     pub(crate) patient: String,
     /// The name of that patient's file.
     pub(crate) patient_file: String,
-    /// What differs after: the name of a file and its content, or nothing when it goes.
-    pub(crate) changes: Vec<(String, Option<Vec<u8>>)>,
+    /// What differs after.
+    pub(crate) changes: Vec<Change>,
+}
+
+/// A file that differs after.
+pub(crate) struct Change {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it holds, or nothing when it goes.
+    pub(crate) content: Option<Vec<u8>>,
 }
 
 impl Data {
@@ -52,24 +60,34 @@ impl Data {
         } else {
             patients.to_string()
         };
-        let (source, origin) = match std::env::var_os("LIFEBOAT_BENCH_DATA") {
-            Some(given) => (PathBuf::from(given), "LIFEBOAT_BENCH_DATA".to_owned()),
+        let (source, origin, files) = match std::env::var_os("LIFEBOAT_BENCH_DATA") {
+            Some(given) => (PathBuf::from(given), "LIFEBOAT_BENCH_DATA", "given"),
             None => {
                 let own = folder.join("data");
                 generate(&own, &label, patients)?;
-                (own, format!("generated, {SEED} as seed"))
+                (own, "our own generator", "generated")
             }
         };
         let before = source.join(format!("p{label}_t0.ndjson"));
         let after = source.join(format!("p{label}_t1.ndjson"));
-        let files = folder.join("data").join(format!("files-{label}-{}", origin.len()));
+        let files = folder.join("data").join(format!("{files}-{label}"));
         let survey = survey(&before)?;
         split(&before, &files)?;
         let changes = changes(&survey.digests, &after)?;
         let bytes = fs::metadata(&before).map_err(read(&before))?.len();
         let (patient_file, patient) = survey.middle;
         let documents = survey.digests.len();
-        Ok(Data { before, after, files, origin, documents, bytes, patient, patient_file, changes })
+        Ok(Data {
+            before,
+            after,
+            files,
+            origin: origin.to_owned(),
+            documents,
+            bytes,
+            patient,
+            patient_file,
+            changes,
+        })
     }
 }
 
@@ -130,12 +148,15 @@ fn survey(path: &Path) -> Result<Survey, Failure> {
 /// Writes the data before as one file per document, unless that has been done.
 fn split(path: &Path, folder: &Path) -> Result<(), Failure> {
     let done = folder.with_extension("complete");
-    if done.is_file() {
+    let size = fs::metadata(path).map_err(read(path))?.len().to_string();
+    if fs::read_to_string(&done).is_ok_and(|text| text == size) {
         return Ok(());
     }
+    // It is not there the first time.
+    let _ = fs::remove_dir_all(folder);
     println!("writing one file per patient");
     each_line(path, |at, line| write_document(folder, &name(at, nhs_number(line)), line))?;
-    fs::write(&done, "").map_err(|source| Failure::Write { path: done, source })
+    fs::write(&done, size).map_err(|source| Failure::Write { path: done, source })
 }
 
 /// Writes one document below `folder`.
@@ -147,21 +168,18 @@ pub(crate) fn write_document(folder: &Path, name: &str, line: &[u8]) -> Result<(
 }
 
 /// Returns what the data after adds, changes and lacks.
-fn changes(
-    before: &HashMap<String, [u8; 32]>,
-    after: &Path,
-) -> Result<Vec<(String, Option<Vec<u8>>)>, Failure> {
+fn changes(before: &HashMap<String, [u8; 32]>, after: &Path) -> Result<Vec<Change>, Failure> {
     let mut gone = before.clone();
     let mut changes = Vec::new();
     each_line(after, |at, line| {
         let name = name(at, nhs_number(line));
         let digest: [u8; 32] = Sha256::digest(line).into();
         if gone.remove(&name) != Some(digest) {
-            changes.push((name, Some(line.to_owned())));
+            changes.push(Change { name, content: Some(line.to_owned()) });
         }
         Ok(())
     })?;
-    changes.extend(gone.into_keys().map(|name| (name, None)));
+    changes.extend(gone.into_keys().map(|name| Change { name, content: None }));
     Ok(changes)
 }
 

@@ -44,8 +44,10 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// Reads some text; 0 is the end.
-    pub(super) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+}
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if let Self::New(reader) = self {
             match reader.take() {
                 Some(reader) => *self = recognise(reader)?,

@@ -74,11 +74,16 @@ pub(super) fn begins_as_json(text: &[u8]) -> bool {
     }
 }
 
-/// Says whether some line after the first is a JSON object, so that the first is a broken line.
-pub(super) fn has_json_line(text: &[u8]) -> bool {
+/// Says whether the line after the first is a JSON object, so that the first is a broken line.
+pub(super) fn json_line_follows(text: &[u8]) -> bool {
+    let after = text.iter().position(|byte| *byte == b'\n').map(|at| &text[at..]);
+    after.and_then(first_line).is_some_and(|line| line.starts_with(b"{\""))
+}
+
+/// Returns the first line that is not blank.
+fn first_line(text: &[u8]) -> Option<&[u8]> {
     text.split(|byte| *byte == b'\n')
-        .skip(1)
-        .any(|line| line.starts_with(b"{\""))
+        .find(|line| !line.trim_ascii().is_empty())
 }
 
 /// Says whether a first line that is no whole value is a broken line of NDJSON rather than the
@@ -86,8 +91,6 @@ pub(super) fn has_json_line(text: &[u8]) -> bool {
 pub(super) fn is_broken_line(line: &[u8], after: &[u8]) -> bool {
     let last = line.trim_ascii_end().last();
     let goes_on = matches!(last, Some(b'{' | b'[' | b',' | b':'));
-    let next = after
-        .split(|byte| *byte == b'\n')
-        .find(|line| !line.trim_ascii().is_empty());
+    let next = first_line(after);
     !goes_on && next.is_some_and(|next| next.starts_with(b"{\""))
 }

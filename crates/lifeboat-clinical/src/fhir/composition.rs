@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::reference::type_slash_id;
+use super::reference::{is_urn, tail, type_and_id};
 use super::types::SectionSet;
 use super::walk::{Found, Scope};
 use crate::json::Json;
@@ -67,9 +67,9 @@ impl Listing {
             .iter()
             .enumerate()
             .filter(|(_, found)| found.kind.name() == "Composition");
-        let mut keys = None;
+        let mut keys: Option<Keys<'_>> = None;
         for (at, composition) in compositions {
-            let keys = keys.get_or_insert_with(|| keys_of(&scope.found));
+            let keys = keys.get_or_insert_with(|| Keys::of(&scope.found));
             let mut facts = Vec::new();
             listing.sections_of(composition.json, keys, &mut facts, SECTION_DEPTH_MAX);
             listing.facts.insert(at, facts);
@@ -95,7 +95,7 @@ impl Listing {
     fn sections_of(
         &mut self,
         parent: Json<'_>,
-        keys: &HashMap<String, usize>,
+        keys: &Keys<'_>,
         facts: &mut Vec<SectionFact>,
         depth: u32,
     ) {
@@ -116,13 +116,9 @@ impl Listing {
                     continue;
                 };
                 fact.listed += 1;
-                let place = keys.get(reference.as_ref()).or_else(|| {
-                    let key = type_slash_id(&reference)?;
-                    keys.get(key.as_ref())
-                });
-                match (place, fact.sections.first()) {
+                match (keys.find(&reference), fact.sections.first()) {
                     (Some(place), Some(section)) => {
-                        let kept = self.sections.entry(*place).or_insert(*section);
+                        let kept = self.sections.entry(place).or_insert(*section);
                         *kept = (*kept).min(*section);
                     }
                     (Some(_), None) => {}
@@ -142,25 +138,49 @@ impl Listing {
     }
 }
 
-/// Returns the place of every resource of a scope by the references that may name it.
-fn keys_of(found: &[Found<'_>]) -> HashMap<String, usize> {
-    let mut keys = HashMap::new();
-    for (at, found) in found.iter().enumerate() {
-        if let Some(url) = &found.full_url {
-            if let Some(key) = type_slash_id(url) {
-                keys.entry(key.into_owned()).or_insert(at);
+/// The places of a scope's resources by what references call them.
+struct Keys<'f> {
+    found: &'f [Found<'f>],
+    by_url: HashMap<&'f str, usize>,
+    by_tail: HashMap<&'f str, Vec<usize>>,
+}
+
+impl<'f> Keys<'f> {
+    fn of(found: &'f [Found<'f>]) -> Self {
+        let mut keys = Self {
+            found,
+            by_url: HashMap::with_capacity(found.len()),
+            by_tail: HashMap::with_capacity(found.len()),
+        };
+        for (at, found) in found.iter().enumerate() {
+            let url = found.full_url.as_deref();
+            if let Some(url) = url {
+                keys.by_url.entry(url).or_insert(at);
             }
-            if let Some(uuid) = url.strip_prefix("urn:uuid:") {
-                keys.entry(format!("{}/{uuid}", found.kind)).or_insert(at);
+            let tails = [found.id.as_deref(), url.map(tail)];
+            for key in tails.into_iter().flatten() {
+                let places = keys.by_tail.entry(key).or_default();
+                if places.last() != Some(&at) {
+                    places.push(at);
+                }
             }
-            keys.entry(url.to_string()).or_insert(at);
         }
-        if let Some(id) = &found.id {
-            keys.entry(format!("{}/{id}", found.kind)).or_insert(at);
-            keys.entry(format!("urn:uuid:{id}")).or_insert(at);
-        }
+        keys
     }
-    keys
+
+    /// Finds what a reference means: the entry of that URL, or the one of that type and id.
+    fn find(&self, reference: &str) -> Option<usize> {
+        if let Some(at) = self.by_url.get(reference) {
+            return Some(*at);
+        }
+        let places = self.by_tail.get(tail(reference))?;
+        let kind = type_and_id(reference).map(|(kind, _)| kind);
+        let fits = |at: &&usize| match kind {
+            Some(kind) => self.found[**at].kind.name() == kind,
+            None => is_urn(reference) && places.len() == 1,
+        };
+        places.iter().find(fits).copied()
+    }
 }
 
 /// Returns our sections for the code of a source's section.

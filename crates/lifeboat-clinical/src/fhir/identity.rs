@@ -19,8 +19,9 @@
 //! A valid NHS number without them stands alone.
 
 use std::fmt;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -32,19 +33,30 @@ use crate::nhs_number::{self, NHS_NUMBER_OID, NHS_NUMBER_SYSTEM};
 /// The stable identity text of one person, from which the record's name is made.
 ///
 /// It holds personal data and shows nothing of it in `Debug`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct PatientName(String);
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PatientName(Arc<str>);
 
 impl PatientName {
     /// Takes back a name that was made by this crate and kept.
     pub fn from_kept(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Serialize for PatientName {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for PatientName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::from_kept)
     }
 }
 
@@ -116,7 +128,7 @@ pub(crate) fn identify(patient: Json<'_>) -> (PatientName, Vec<Claim>) {
         text.push('|');
         text.push_str(&content_hash(patient));
     }
-    let name = PatientName(text);
+    let name = PatientName(text.into());
 
     let by_id = id.map(|id| format!("Patient/{id}"));
     let by_nhs = nhs.map(|nhs| by_identifier(NHS_NUMBER_SYSTEM, &nhs));
@@ -230,7 +242,7 @@ mod tests {
 
     fn name(patient: &str) -> String {
         let patient = Json::parse(patient).expect("the test's own JSON");
-        identify(patient).0.0
+        identify(patient).0.as_str().to_owned()
     }
 
     #[test]

@@ -84,7 +84,7 @@ impl<'a> Patients<'a> {
 
     fn subject_of_document(&self, scope: &Scope<'a>) -> Option<usize> {
         let composition = scope.found.iter().find(|found| found.kind.name() == "Composition")?;
-        let reference = composition.subjects.iter().flatten().find_map(|value| patient_reference(*value))?;
+        let reference = composition.head.subjects().find_map(patient_reference)?;
         match self.resolve(&reference, composition.full_url.as_deref()) {
             Resolved::Patient(at) => Some(at),
             _ => None,
@@ -175,6 +175,7 @@ impl<'a> Patients<'a> {
                 role: Role::Supporting,
             }),
             _ if is_definition(found.kind.name()) => Err(Reason::NotPatientData),
+            _ if leads_nowhere => Err(Reason::PatientNotHere),
             _ => Err(Reason::NoPatient),
         }
     }
@@ -191,7 +192,7 @@ enum Resolved {
 /// Returns every reference of a resource that may mean a patient.
 fn references<'a>(found: &Found<'a>) -> Vec<PatientReference<'a>> {
     let mut references = Vec::new();
-    for value in found.subjects.iter().flatten() {
+    for value in found.head.subjects() {
         for item in value.items() {
             let actor = item.field("actor");
             references.extend(patient_reference(actor.unwrap_or(item)));

@@ -1,5 +1,6 @@
 //! Which version of FHIR a resource is written in, by its profile or by its shape.
 
+use super::walk::Head;
 use crate::json::Json;
 use crate::problem::OtherVersion;
 
@@ -51,19 +52,14 @@ const R5_TYPES: [&str; 12] = [
     "Transport",
 ];
 
-/// The members whose shape differs between versions.
-pub(super) struct Shape<'a> {
-    pub(super) name: &'a str,
-    pub(super) meta: Option<Json<'a>>,
-    pub(super) clinical_status: Option<Json<'a>>,
-    pub(super) taken: Option<Json<'a>>,
-    pub(super) not_given: Option<Json<'a>>,
-    pub(super) medication: Option<Json<'a>>,
-    pub(super) content: Option<Json<'a>>,
+/// A resource's name and the members whose shape differs between versions.
+pub(super) struct Shape<'s> {
+    pub(super) name: &'s str,
+    pub(super) head: &'s Head<'s>,
 }
 
-/// Returns the version when it is known to be another than R4.
-pub(super) fn other_version(shape: &Shape<'_>) -> Option<OtherVersion> {
+/// Returns the version when the type or a profile says outright that it is another than R4.
+pub(super) fn declared(shape: &Shape<'_>) -> Option<OtherVersion> {
     if STU3_TYPES.contains(&shape.name) {
         return Some(OtherVersion::Stu3);
     }
@@ -73,23 +69,53 @@ pub(super) fn other_version(shape: &Shape<'_>) -> Option<OtherVersion> {
     if R5_TYPES.contains(&shape.name) {
         return Some(OtherVersion::R5);
     }
-    if let Some(version) = shape.meta.and_then(by_profile) {
-        return Some(version);
-    }
-    match shape.name {
-        "AllergyIntolerance" | "Condition" if shape.clinical_status.is_some_and(Json::is_string) => {
-            Some(OtherVersion::Stu3)
+    shape.head.meta.and_then(by_profile)
+}
+
+/// What the shapes of a document's resources say about its version.
+///
+/// One oddly shaped resource must not cost a patient the rest of their record, so the shapes of all
+/// are counted against each other.
+#[derive(Default)]
+pub(super) struct Votes {
+    stu3: u32,
+    r5: u32,
+    r4: u32,
+}
+
+impl Votes {
+    /// Counts a resource in.
+    pub(super) fn add(&mut self, shape: &Shape<'_>) {
+        match shape.name {
+            "AllergyIntolerance" | "Condition" => match shape.head.clinical_status {
+                Some(status) if status.is_string() => self.stu3 += 1,
+                Some(status) if status.is_object() => self.r4 += 1,
+                _ => {}
+            },
+            "MedicationStatement" if shape.head.taken.is_some() => self.stu3 += 1,
+            "Immunization" if shape.head.not_given.is_some() => self.stu3 += 1,
+            "Binary" if shape.head.content.is_some_and(Json::is_string) => self.stu3 += 1,
+            "MedicationRequest"
+            | "MedicationStatement"
+            | "MedicationDispense"
+            | "MedicationAdministration"
+                if shape.head.medication.is_some_and(Json::is_object) =>
+            {
+                self.r5 += 1;
+            }
+            _ => {}
         }
-        "MedicationStatement" if shape.taken.is_some() => Some(OtherVersion::Stu3),
-        "Immunization" if shape.not_given.is_some() => Some(OtherVersion::Stu3),
-        "Binary" if shape.content.is_some_and(Json::is_string) => Some(OtherVersion::Stu3),
-        "MedicationRequest" | "MedicationStatement" | "MedicationDispense"
-        | "MedicationAdministration"
-            if shape.medication.is_some_and(Json::is_object) =>
-        {
+    }
+
+    /// Returns the version for which most speaks, if it is not R4.
+    pub(super) fn verdict(&self) -> Option<OtherVersion> {
+        if self.stu3.max(self.r5) <= self.r4 {
+            None
+        } else if self.stu3 >= self.r5 {
+            Some(OtherVersion::Stu3)
+        } else {
             Some(OtherVersion::R5)
         }
-        _ => None,
     }
 }
 

@@ -9,9 +9,10 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::reference::type_slash_id;
+use super::shell::Shell;
 use super::types::ResourceType;
-use super::version::{self, Shape};
-use crate::json::{self, Flaw, Json};
+use super::version::{self, Shape, Votes};
+use crate::json::{self, Flaw, Json, members};
 use crate::problem::{Place, Problem, Reason};
 
 /// How deep a resource may be nested. Less than the 128 that common readers allow, so that it can
@@ -37,6 +38,60 @@ pub(crate) enum Form {
     Alone,
 }
 
+members! {
+    /// The members of a resource that decide what it is and where it belongs.
+    pub(crate) struct Head {
+        resource_type: "resourceType",
+        id: "id",
+        meta: "meta",
+        kind: "type",
+        subject: "subject",
+        patient: "patient",
+        beneficiary: "beneficiary",
+        individual: "individual",
+        task_for: "for",
+        participant: "participant",
+        actor: "actor",
+        target: "target",
+        start: "start",
+        category: "category",
+        code: "code",
+        clinical_status: "clinicalStatus",
+        taken: "taken",
+        not_given: "notGiven",
+        medication: "medication",
+        content: "content",
+        transaction_time: "transactionTime",
+        output: "output",
+    }
+}
+
+impl<'a> Head<'a> {
+    /// Returns the members that may name a patient, whichever the type has.
+    pub(super) fn subjects(&self) -> impl Iterator<Item = Json<'a>> + use<'a> {
+        let subjects = [
+            self.subject,
+            self.patient,
+            self.beneficiary,
+            self.individual,
+            self.task_for,
+            self.participant,
+            self.actor,
+            self.target,
+        ];
+        subjects.into_iter().flatten()
+    }
+}
+
+members! {
+    /// An entry of a Bundle.
+    pub(super) struct BundleEntry {
+        full_url: "fullUrl",
+        resource: "resource",
+        request: "request",
+    }
+}
+
 /// One resource and what decides where it belongs.
 pub(crate) struct Found<'a> {
     pub(crate) json: Json<'a>,
@@ -44,11 +99,7 @@ pub(crate) struct Found<'a> {
     pub(crate) full_url: Option<Cow<'a, str>>,
     pub(crate) id: Option<Cow<'a, str>>,
     pub(crate) place: Place,
-    /// The members that may name a patient, whichever the type has.
-    pub(crate) subjects: [Option<Json<'a>>; 8],
-    pub(crate) start: Option<Json<'a>>,
-    pub(crate) category: Option<Json<'a>>,
-    pub(crate) code: Option<Json<'a>>,
+    pub(crate) head: Head<'a>,
 }
 
 /// Resources within which local references have a meaning.
@@ -64,45 +115,48 @@ pub(crate) struct Walk<'a> {
     pub(crate) resources: u32,
     /// Whether a character escape was half of a pair; the text can be mended and walked again.
     pub(crate) has_half_escapes: bool,
+    votes: Votes,
 }
 
 /// Walks through a document.
 pub(crate) fn walk(text: &str) -> Result<Walk<'_>, Reason> {
-    let document = Json::parse(text).map_err(|error| {
-        use serde_json::error::Category;
-        match error.classify() {
-            Category::Eof if text.trim().is_empty() => Reason::Empty,
-            Category::Eof => Reason::CutShort,
-            _ => Reason::NotJson {
-                line: error.line() as u64,
-                column: error.column() as u64,
-            },
-        }
-    })?;
+    let text = text.trim_matches([' ', '\n', '\r', '\t']);
     let mut walk = Walk {
         scopes: Vec::new(),
         skipped: Vec::new(),
         resources: 0,
         has_half_escapes: false,
+        votes: Votes::default(),
     };
-    if document.is_array() {
-        let mut scope = Scope {
-            form: Form::Collection,
-            found: Vec::new(),
-        };
-        for (at, resource) in (1..).zip(document.items()) {
-            let entry = Entry {
-                full_url: None,
-                number: Some(at),
-                depth: 0,
-            };
-            walk.resource(resource, entry, &mut scope)?;
+    if text.starts_with('[') {
+        let list = Json::parse(text).map_err(|error| not_json(&error))?;
+        let mut scope = Scope::new(Form::Collection);
+        for (number, resource) in (1..).zip(list.items()) {
+            walk.resource(resource, Entry::numbered(number, 0), &mut scope)?;
         }
         walk.close(scope);
+    } else if text.is_empty() {
+        return Err(Reason::Empty);
     } else {
-        walk.alone(document)?;
+        let shell = Shell::of(text).map_err(|error| not_json(&error))?;
+        walk.document(Json::known(text), &shell)?;
     }
-    Ok(walk)
+    match walk.votes.verdict() {
+        Some(version) => Err(Reason::OtherVersion(version)),
+        None => Ok(walk),
+    }
+}
+
+fn not_json(error: &serde_json::Error) -> Reason {
+    use serde_json::error::Category;
+    match error.classify() {
+        Category::Eof => Reason::CutShort,
+        Category::Data => Reason::NotFhir,
+        _ => Reason::NotJson {
+            line: error.line() as u64,
+            column: error.column() as u64,
+        },
+    }
 }
 
 /// Where a resource was met.
@@ -110,6 +164,25 @@ struct Entry<'a> {
     full_url: Option<Cow<'a, str>>,
     number: Option<u32>,
     depth: u32,
+}
+
+impl Entry<'_> {
+    fn numbered(number: u32, depth: u32) -> Self {
+        Self {
+            full_url: None,
+            number: Some(number),
+            depth,
+        }
+    }
+}
+
+impl Scope<'_> {
+    fn new(form: Form) -> Self {
+        Self {
+            form,
+            found: Vec::new(),
+        }
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -123,32 +196,38 @@ impl<'a> Walk<'a> {
         self.skipped.push(Problem { place, reason });
     }
 
-    /// Walks a document that is one resource; its problem is the document's.
-    fn alone(&mut self, resource: Json<'a>) -> Result<(), Reason> {
-        let mut scope = Scope {
-            form: Form::Alone,
-            found: Vec::new(),
-        };
+    /// Walks a document that is one resource; the problem of one that stands alone is the document's.
+    fn document(&mut self, document: Json<'a>, shell: &Shell<'a>) -> Result<(), Reason> {
+        let head = &shell.head;
+        match head.resource_type.and_then(Json::string).as_deref() {
+            None | Some("") => {
+                let manifest = head.transaction_time.and(head.output);
+                return Err(manifest.map_or(Reason::NotFhir, |_| Reason::BulkManifest));
+            }
+            Some("Bundle") => {
+                if let Some(version) = head.meta.and_then(version::by_profile) {
+                    return Err(Reason::OtherVersion(version));
+                }
+                return self.bundle(shell, 0);
+            }
+            Some(_) => {}
+        }
+        let mut scope = Scope::new(Form::Alone);
         let entry = Entry {
             full_url: None,
             number: None,
             depth: 0,
         };
-        if resource.text_of("resourceType").is_none() {
-            let [time, output] = resource.fields(["transactionTime", "output"]);
-            return Err(if time.is_some() && output.is_some() {
-                Reason::BulkManifest
-            } else {
-                Reason::NotFhir
-            });
-        }
-        self.resource(resource, entry, &mut scope)?;
+        self.resource(document, entry, &mut scope)?;
         self.close(scope);
-        if self.resources == 0 && self.scopes.is_empty() && self.skipped.len() == 1 && !self.has_half_escapes {
-            let alone = self.skipped.remove(0);
-            return Err(alone.reason);
+        let nothing = self.resources == 0 && self.scopes.is_empty() && !self.has_half_escapes;
+        match self.skipped.pop() {
+            Some(alone) if nothing && self.skipped.is_empty() => Err(alone.reason),
+            last => {
+                self.skipped.extend(last);
+                Ok(())
+            }
         }
-        Ok(())
     }
 
     fn resource(
@@ -157,48 +236,37 @@ impl<'a> Walk<'a> {
         entry: Entry<'a>,
         scope: &mut Scope<'a>,
     ) -> Result<(), Reason> {
-        let [
-            name, id, meta, subject, patient, beneficiary, individual, task_for, participant, actor,
-            target, start, category, code, clinical_status, taken, not_given, medication, content,
-        ] = json.fields([
-            "resourceType", "id", "meta", "subject", "patient", "beneficiary", "individual", "for",
-            "participant", "actor", "target", "start", "category", "code", "clinicalStatus", "taken",
-            "notGiven", "medication", "content",
-        ]);
         let mut place = Place {
             entry: entry.number,
             ..Place::default()
         };
-        let Some(name) = name.and_then(Json::string).filter(|name| !name.is_empty()) else {
+        let head = match json.read_checked::<Head<'a>>(RESOURCE_DEPTH_MAX) {
+            Ok(head) => head,
+            Err(flaw) => {
+                self.flawed(json, flaw, place);
+                return Ok(());
+            }
+        };
+        let name = head.resource_type.and_then(Json::string);
+        let Some(name) = name.filter(|name| !name.is_empty()) else {
             self.skip(place, Reason::NotAResource);
             return Ok(());
         };
-        let shape = Shape {
-            name: &name,
-            meta,
-            clinical_status,
-            taken,
-            not_given,
-            medication,
-            content,
-        };
-        if let Some(version) = version::other_version(&shape) {
+        let shape = Shape { name: &name, head: &head };
+        if let Some(version) = version::declared(&shape) {
             return Err(Reason::OtherVersion(version));
         }
+        self.votes.add(&shape);
         let kind = ResourceType::named(&name);
         place.resource = Some(kind);
         match kind.name() {
-            "Bundle" => return self.bundle(json, &entry),
+            "Bundle" => return self.inner_bundle(json, &entry),
             "Parameters" => return self.parameters(json, &entry),
             "OperationOutcome" => {
                 self.outcome(json, place);
                 return Ok(());
             }
             _ => {}
-        }
-        if let Err(flaw) = json::check(json, RESOURCE_DEPTH_MAX) {
-            self.flawed(json, flaw, place);
-            return Ok(());
         }
         self.resources += 1;
         if self.resources > RESOURCES_MAX {
@@ -208,19 +276,16 @@ impl<'a> Walk<'a> {
             json,
             kind,
             full_url: entry.full_url,
-            id: id.and_then(Json::scalar),
+            id: head.id.and_then(Json::scalar),
             place,
-            subjects: [
-                subject, patient, beneficiary, individual, task_for, participant, actor, target,
-            ],
-            start,
-            category,
-            code,
+            head,
         });
         Ok(())
     }
 
-    fn flawed(&mut self, json: Json<'a>, flaw: Flaw, place: Place) {
+    fn flawed(&mut self, json: Json<'a>, flaw: Flaw, mut place: Place) {
+        let name = json.field("resourceType").and_then(Json::string);
+        place.resource = name.map(|name| ResourceType::named(&name));
         let reason = match flaw {
             Flaw::TooDeep => Reason::TooDeep(RESOURCE_DEPTH_MAX),
             Flaw::Unreadable => {
@@ -231,8 +296,7 @@ impl<'a> Walk<'a> {
         self.skip(place, reason);
     }
 
-    /// Walks the entries of a Bundle as a scope of its own.
-    fn bundle(&mut self, bundle: Json<'a>, outer: &Entry<'a>) -> Result<(), Reason> {
+    fn inner_bundle(&mut self, bundle: Json<'a>, outer: &Entry<'a>) -> Result<(), Reason> {
         if outer.depth >= BUNDLE_DEPTH_MAX {
             let place = Place {
                 entry: outer.number,
@@ -241,25 +305,25 @@ impl<'a> Walk<'a> {
             self.skip(place, Reason::BundlesTooDeep);
             return Ok(());
         }
-        let [kind, entries] = bundle.fields(["type", "entry"]);
-        let form = match kind.and_then(Json::string).as_deref() {
+        let shell = Shell::of(bundle.text()).map_err(|error| not_json(&error))?;
+        self.bundle(&shell, outer.depth + 1)
+    }
+
+    /// Walks the entries of a Bundle as a scope of its own.
+    fn bundle(&mut self, bundle: &Shell<'a>, depth: u32) -> Result<(), Reason> {
+        let form = match bundle.head.kind.and_then(Json::string).as_deref() {
             Some("document") => Form::Document,
             Some("history") => Form::History,
             _ => Form::Collection,
         };
-        let mut scope = Scope {
-            form,
-            found: Vec::new(),
-        };
+        let mut scope = Scope::new(form);
         let mut history = HashSet::new();
-        let entries = entries.map(Json::items).unwrap_or_default();
-        for (number, entry) in (1..).zip(entries) {
-            let [full_url, resource, request] = entry.fields(["fullUrl", "resource", "request"]);
-            let full_url = full_url.and_then(Json::string).filter(|url| !url.is_empty());
-            if form == Form::History && is_older(&mut history, full_url.as_deref(), resource, request) {
+        for (number, entry) in (1..).zip(&bundle.entries) {
+            let full_url = entry.full_url.and_then(Json::string).filter(|url| !url.is_empty());
+            if form == Form::History && is_older(&mut history, full_url.as_deref(), entry) {
                 continue;
             }
-            let Some(resource) = resource else {
+            let Some(resource) = entry.resource else {
                 let place = Place {
                     entry: Some(number),
                     ..Place::default()
@@ -267,11 +331,8 @@ impl<'a> Walk<'a> {
                 self.skip(place, Reason::EntryWithoutResource);
                 continue;
             };
-            let inner = Entry {
-                full_url,
-                number: Some(number),
-                depth: outer.depth + 1,
-            };
+            let mut inner = Entry::numbered(number, depth);
+            inner.full_url = full_url;
             self.resource(resource, inner, &mut scope)?;
         }
         self.close(scope);
@@ -281,17 +342,10 @@ impl<'a> Walk<'a> {
     /// Walks the resources that an operation has answered with.
     fn parameters(&mut self, parameters: Json<'a>, outer: &Entry<'a>) -> Result<(), Reason> {
         let values = parameters.field("parameter").map(Json::items).unwrap_or_default();
-        let mut scope = Scope {
-            form: Form::Collection,
-            found: Vec::new(),
-        };
+        let mut scope = Scope::new(Form::Collection);
         for (number, parameter) in (1..).zip(values) {
             if let Some(resource) = parameter.field("resource") {
-                let inner = Entry {
-                    full_url: None,
-                    number: Some(number),
-                    depth: outer.depth + 1,
-                };
+                let inner = Entry::numbered(number, outer.depth + 1);
                 if inner.depth > BUNDLE_DEPTH_MAX {
                     return Err(Reason::BundlesTooDeep);
                 }
@@ -324,11 +378,12 @@ impl<'a> Walk<'a> {
 fn is_older(
     seen: &mut HashSet<String>,
     full_url: Option<&str>,
-    resource: Option<Json<'_>>,
-    request: Option<Json<'_>>,
+    entry: &BundleEntry<'_>,
 ) -> bool {
+    let request = entry.request;
     let [method, url] = request.map_or([None, None], |request| request.fields(["method", "url"]));
-    let key = resource
+    let key = entry
+        .resource
         .and_then(|resource| {
             let [kind, id] = resource.fields(["resourceType", "id"]);
             Some(format!("{}/{}", kind?.string()?, id?.scalar()?))

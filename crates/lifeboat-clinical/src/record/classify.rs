@@ -20,27 +20,28 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 
 use super::codes;
+use super::held::{Held, ItemMembers};
 use super::medication;
 use crate::date::PartialDate;
-use crate::fhir::{Piece, ResourceType, SectionSet};
+use crate::fhir::{ResourceType, SectionSet};
 use crate::json::Json;
 use crate::section::SectionId;
 
 /// What all resources of one patient are judged against.
-pub(super) struct Context {
+pub(super) struct Context<'p> {
     pub(super) today: Date,
     /// The first day of the last twelve months.
     pub(super) acute_since: Date,
     /// The references to observations that are parts of reports.
-    pub(super) report_members: HashSet<String>,
+    pub(super) report_members: HashSet<Cow<'p, str>>,
 }
 
 /// A resource that has found its place.
-pub(super) struct Item {
-    pub(super) piece: Piece,
+pub(super) struct Item<'p> {
+    pub(super) held: Held<'p>,
     pub(super) section: SectionId,
     /// When it happened, as the source wrote it; its text sorts.
-    pub(super) when: String,
+    pub(super) when: Cow<'p, str>,
     /// The last day on which it happened or held, for windows.
     pub(super) until: Option<Date>,
     /// What it is, for "the latest of each".
@@ -49,26 +50,22 @@ pub(super) struct Item {
     pub(super) open: bool,
 }
 
-/// The members that decide, as far as a resource has them.
-pub(super) struct Facts<'a> {
-    pub(super) json: Json<'a>,
-    pub(super) status: Cow<'a, str>,
-    clinical_status: Option<Json<'a>>,
-    verification: Option<Cow<'a, str>>,
-    pub(super) category: Vec<Cow<'a, str>>,
-    codes: Vec<Cow<'a, str>>,
-    has_range: bool,
-    has_value: bool,
-    abated: bool,
-    pub(super) listed: Option<SectionId>,
-    pub(super) dates: Dates<'a>,
+/// What decides where a resource belongs, as far as it says.
+pub(super) struct Facts<'p> {
+    pub(super) members: ItemMembers<'p>,
+    pub(super) status: Cow<'p, str>,
+    verification: Option<Cow<'p, str>>,
+    pub(super) category: Vec<Cow<'p, str>>,
+    codes: Vec<Cow<'p, str>>,
+    listed: Option<SectionId>,
+    pub(super) dates: Dates<'p>,
 }
 
 /// When something happened.
 #[derive(Default)]
-pub(super) struct Dates<'a> {
+pub(super) struct Dates<'p> {
     /// The date that it is known by, as written.
-    pub(super) when: Option<Cow<'a, str>>,
+    pub(super) when: Option<Cow<'p, str>>,
     /// The last day on which it happened or held.
     pub(super) until: Option<Date>,
     /// The end of its period.
@@ -80,51 +77,17 @@ fn codes_of(concept: Option<Json<'_>>) -> Vec<Cow<'_, str>> {
     codings.into_iter().map(|coding| coding.code).collect()
 }
 
-impl<'a> Facts<'a> {
-    pub(super) fn of(json: Json<'a>, listed: Option<SectionId>) -> Self {
-        let [
-            status,
-            clinical_status,
-            verification,
-            category,
-            code,
-            range,
-            interpretation,
-            quantity,
-            concept,
-            string,
-            component,
-            members,
-            abatement,
-        ] = json.fields([
-            "status",
-            "clinicalStatus",
-            "verificationStatus",
-            "category",
-            "code",
-            "referenceRange",
-            "interpretation",
-            "valueQuantity",
-            "valueCodeableConcept",
-            "valueString",
-            "component",
-            "hasMember",
-            "abatementString",
-        ]);
-        let value = quantity.or(concept).or(string).or(component).or(members);
-        let (dates, abated) = Dates::of(json);
+impl<'p> Facts<'p> {
+    fn of(held: &Held<'p>) -> Self {
+        let members = held.members;
         Self {
-            json,
-            status: status.and_then(Json::string).unwrap_or_default(),
-            clinical_status,
-            verification: verification.and_then(codes::first_code),
-            category: codes_of(category),
-            codes: codes_of(code),
-            has_range: range.or(interpretation).is_some(),
-            has_value: value.is_some(),
-            abated: abated || abatement.is_some(),
-            listed,
-            dates,
+            members,
+            status: members.status.and_then(Json::string).unwrap_or_default(),
+            verification: members.verification_status.and_then(codes::first_code),
+            category: codes_of(members.category),
+            codes: codes_of(members.code),
+            listed: held.listed,
+            dates: Dates::of(&members),
         }
     }
 
@@ -138,6 +101,24 @@ impl<'a> Facts<'a> {
             .any(|category| names.contains(&category.as_ref()))
     }
 
+    fn has_range(&self) -> bool {
+        let members = &self.members;
+        members.reference_range.or(members.interpretation).is_some()
+    }
+
+    fn has_value(&self) -> bool {
+        let members = &self.members;
+        let simple = members.value_quantity.or(members.value_concept);
+        let other = members.value_string.or(members.component);
+        simple.or(other).or(members.members).is_some()
+    }
+
+    fn has_abated(&self) -> bool {
+        let members = &self.members;
+        let dated = members.abatement.or(members.abatement_period);
+        dated.or(members.abatement_string).is_some()
+    }
+
     /// Says whether the source no longer holds it to be true.
     fn is_withdrawn(&self) -> bool {
         self.status == "entered-in-error"
@@ -148,88 +129,76 @@ impl<'a> Facts<'a> {
     }
 }
 
-impl<'a> Dates<'a> {
-    /// Returns the dates, and whether a condition has an end.
-    fn of(json: Json<'a>) -> (Self, bool) {
-        const MOMENTS: [&str; 20] = [
-            "effectiveDateTime",
-            "effectiveInstant",
-            "performedDateTime",
-            "occurrenceDateTime",
-            "whenHandedOver",
-            "whenPrepared",
-            "onsetDateTime",
-            "authoredOn",
-            "start",
-            "started",
-            "dateTime",
-            "date",
-            "issued",
-            "recordedDate",
-            "dateAsserted",
-            "recorded",
-            "created",
-            "end",
-            "abatementDateTime",
-            "abatementPeriod",
+impl<'p> Dates<'p> {
+    fn of(members: &ItemMembers<'p>) -> Self {
+        let periods = [
+            members.effective_period,
+            members.performed_period,
+            members.occurrence_period,
+            members.onset_period,
+            members.period,
         ];
-        let moments = json.fields(MOMENTS);
-        let [ends @ .., abatement, abatement_period] = &moments[17..] else {
-            return (Self::default(), false);
+        let [start, end] = match periods.into_iter().flatten().next() {
+            Some(period) => period.fields(["start", "end"]),
+            None => [None, None],
         };
-        let periods = json.fields([
-            "effectivePeriod",
-            "performedPeriod",
-            "occurrencePeriod",
-            "onsetPeriod",
-            "period",
-        ]);
-        let mut bounds = periods
-            .into_iter()
-            .flatten()
-            .map(|period| period.fields(["start", "end"]));
-        let [start, end] = bounds.next().unwrap_or_default();
-        let clinical = moments[..7].iter().flatten().next().copied();
-        let other = moments[7..17].iter().flatten().next().copied();
-        let when = clinical.or(start).or(other).or(end).and_then(Json::string);
-        let day = |value: Json<'a>| Some(PartialDate::of_date_time(&value.string()?)?.latest());
-        let end = end.or(ends.first().copied().flatten()).and_then(day);
-        let abated_on = abatement.and_then(day);
+        let moments = [
+            members.effective,
+            members.effective_instant,
+            members.performed,
+            members.occurrence,
+            members.handed_over,
+            members.prepared,
+            members.onset,
+            start,
+            members.authored,
+            members.start,
+            members.started,
+            members.date_time,
+            members.date,
+            members.issued,
+            members.recorded_date,
+            members.asserted,
+            members.recorded,
+            members.created,
+            end,
+        ];
+        let when = moments.into_iter().flatten().next().and_then(Json::string);
+        let day = |value: Json<'p>| Some(PartialDate::of_date_time(&value.string()?)?.latest());
+        let end = end.or(members.end).and_then(day);
         let began = when.as_deref().and_then(PartialDate::of_date_time);
-        let until = began.map(PartialDate::latest).max(end).max(abated_on);
-        let dates = Self { when, until, end };
-        (dates, abatement.is_some() || abatement_period.is_some())
+        let until = began
+            .map(PartialDate::latest)
+            .max(end)
+            .max(members.abatement.and_then(day));
+        Self { when, until, end }
     }
 }
 
-impl Item {
+impl<'p> Item<'p> {
     /// Finds the place of a resource.
-    pub(super) fn of(piece: Piece, context: &Context) -> Self {
-        let facts = Facts::of(piece.json(), piece.listed);
-        let section = section_of(&piece, &facts, context);
-        let code = matches!(
+    pub(super) fn of(held: Held<'p>, context: &Context<'_>) -> Self {
+        let facts = Facts::of(&held);
+        let section = section_of(&held, &facts, context);
+        let has_latest = matches!(
             section,
             SectionId::Results
                 | SectionId::Observations
                 | SectionId::SocialHistory
                 | SectionId::Pregnancy
         );
-        let code = code
-            .then(|| piece.json().field("code").and_then(codes::concept_key))
-            .flatten();
+        let code = facts.members.code.filter(|_| has_latest);
         let open = matches!(
             facts.status.as_ref(),
             "active" | "on-hold" | "draft" | "requested" | "received" | "accepted" | "in-progress"
         );
-        let when = facts.dates.when.as_deref().unwrap_or_default().to_owned();
-        let until = facts.dates.until;
         Self {
             section,
-            when,
-            until,
-            code,
+            when: facts.dates.when.unwrap_or_default(),
+            until: facts.dates.until,
+            code: code.and_then(codes::concept_key),
             open,
-            piece,
+            held,
         }
     }
 
@@ -237,15 +206,15 @@ impl Item {
     pub(super) fn sort_key(&self) -> impl Ord + '_ {
         (
             self.section,
-            std::cmp::Reverse(self.when.as_str()),
-            self.piece.kind,
-            self.piece.resource.get(),
-            self.piece.full_url.as_deref(),
+            std::cmp::Reverse(self.when.as_ref()),
+            self.held.kind,
+            self.held.text.as_ref(),
+            self.held.full_url,
         )
     }
 }
 
-fn section_of(piece: &Piece, facts: &Facts<'_>, context: &Context) -> SectionId {
+fn section_of(held: &Held<'_>, facts: &Facts<'_>, context: &Context<'_>) -> SectionId {
     use SectionId as S;
     let status = facts.status.as_ref();
     if facts.is_withdrawn() {
@@ -258,12 +227,14 @@ fn section_of(piece: &Piece, facts: &Facts<'_>, context: &Context) -> SectionId 
         );
         if concluded { S::OtherItems } else { open }
     };
-    match piece.kind.name() {
+    match held.kind.name() {
         "AllergyIntolerance" => S::Allergies,
         "Condition" => condition(facts),
-        "Observation" => observation(piece, facts, context),
-        "MedicationRequest" | "MedicationStatement" | "MedicationDispense"
-        | "MedicationAdministration" => medication::section_of(piece.kind.name(), facts, context),
+        "Observation" => observation(held, facts, context),
+        "MedicationRequest"
+        | "MedicationStatement"
+        | "MedicationDispense"
+        | "MedicationAdministration" => medication::section_of(held.kind.name(), facts, context),
         "DiagnosticReport" | "ImagingStudy" => S::Results,
         "Immunization" => S::Immunisations,
         "Procedure" if status == "not-done" => S::OtherItems,
@@ -276,7 +247,7 @@ fn section_of(piece: &Piece, facts: &Facts<'_>, context: &Context) -> SectionId 
         "CarePlan" | "Task" | "ImmunizationRecommendation" | "RequestGroup" => open_or(S::Diary),
         "Appointment" => appointment(facts, context),
         "Flag" | "Consent" => open_or(S::Alerts),
-        "DocumentReference" if advance_document(piece) => open_or(S::Alerts),
+        "DocumentReference" if advance_document(facts) => open_or(S::Alerts),
         "Composition" => S::OtherItems,
         _ => facts.listed.unwrap_or(S::OtherItems),
     }
@@ -284,11 +255,11 @@ fn section_of(piece: &Piece, facts: &Facts<'_>, context: &Context) -> SectionId 
 
 fn condition(facts: &Facts<'_>) -> SectionId {
     use SectionId as S;
-    let status = facts.clinical_status.and_then(codes::first_code);
+    let status = facts.members.clinical_status.and_then(codes::first_code);
     let past = match status.as_deref() {
         Some("active" | "recurrence" | "relapse") => false,
         Some("inactive" | "remission" | "resolved") => true,
-        _ => facts.abated || facts.listed == Some(S::PastProblems),
+        _ => facts.has_abated() || facts.listed == Some(S::PastProblems),
     };
     if facts.any_code(codes::is_allergy_statement) || facts.listed == Some(S::Allergies) {
         return S::Allergies;
@@ -329,7 +300,7 @@ fn observation_by_code(category: &[Cow<'_, str>], codes: &[Cow<'_, str>]) -> Opt
     }
 }
 
-fn observation(piece: &Piece, facts: &Facts<'_>, context: &Context) -> SectionId {
+fn observation(held: &Held<'_>, facts: &Facts<'_>, context: &Context<'_>) -> SectionId {
     use SectionId as S;
     let by_code = observation_by_code(&facts.category, &facts.codes);
     let decided = matches!(by_code, Some(S::Allergies | S::Pregnancy | S::Alerts));
@@ -337,11 +308,12 @@ fn observation(piece: &Piece, facts: &Facts<'_>, context: &Context) -> SectionId
         _ if decided => by_code.unwrap_or(S::OtherItems),
         Some(listed @ (S::Alerts | S::Allergies | S::Pregnancy | S::SocialHistory)) => listed,
         listed => by_code.or(listed).unwrap_or_else(|| {
-            let in_report = super::keys_of(piece).any(|key| context.report_members.contains(&key));
+            let parts = &context.report_members;
+            let in_report = !parts.is_empty() && held.keys().any(|key| parts.contains(&key));
             let kept_apart = facts.in_category(&["survey", "therapy", "activity", "procedure"]);
-            if in_report || (facts.has_range && !kept_apart) {
+            if in_report || (facts.has_range() && !kept_apart) {
                 S::Results
-            } else if facts.has_value || kept_apart {
+            } else if facts.has_value() || kept_apart {
                 S::Observations
             } else {
                 S::OtherItems
@@ -350,7 +322,7 @@ fn observation(piece: &Piece, facts: &Facts<'_>, context: &Context) -> SectionId
     }
 }
 
-fn appointment(facts: &Facts<'_>, context: &Context) -> SectionId {
+fn appointment(facts: &Facts<'_>, context: &Context<'_>) -> SectionId {
     let yesterday = context.today.checked_sub(1.day()).unwrap_or(context.today);
     let to_come = facts.dates.until.is_none_or(|until| until >= yesterday);
     let off = matches!(
@@ -365,8 +337,8 @@ fn appointment(facts: &Facts<'_>, context: &Context) -> SectionId {
 }
 
 /// Says whether a document is an advance decision or a power of attorney, by its type.
-fn advance_document(piece: &Piece) -> bool {
-    codes_of(piece.json().field("type"))
+fn advance_document(facts: &Facts<'_>) -> bool {
+    codes_of(facts.members.kind)
         .iter()
         .any(|code| codes::is_advance_decision(code))
 }

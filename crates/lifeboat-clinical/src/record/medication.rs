@@ -26,14 +26,15 @@ enum Course {
     NotSaid,
 }
 
-pub(super) fn section_of(kind: &str, facts: &Facts<'_>, context: &Context) -> SectionId {
+pub(super) fn section_of(kind: &str, facts: &Facts<'_>, context: &Context<'_>) -> SectionId {
     use SectionId as S;
-    let [intent, authority, dispense] =
-        facts
-            .json
-            .fields(["intent", "authorizingPrescription", "dispenseRequest"]);
-    let intent = intent.and_then(Json::string).unwrap_or_default();
-    if intent == "proposal" || matches!(facts.status.as_ref(), "draft" | "not-taken" | "not-done" | "declined" | "preparation") {
+    let members = &facts.members;
+    let intent = members.intent.and_then(Json::string).unwrap_or_default();
+    let not_meant = matches!(
+        facts.status.as_ref(),
+        "draft" | "not-taken" | "not-done" | "declined" | "preparation"
+    );
+    if intent == "proposal" || not_meant {
         return S::OtherItems;
     }
     let recent = facts
@@ -47,19 +48,20 @@ pub(super) fn section_of(kind: &str, facts: &Facts<'_>, context: &Context) -> Se
     };
     let event = matches!(kind, "MedicationDispense" | "MedicationAdministration");
     if event {
-        return if authority.is_some() {
+        return if members.authority.is_some() {
             S::PastMedication
         } else {
             acute_or_past
         };
     }
-    let end = dispense
+    let end = members
+        .dispense
         .and_then(|dispense| dispense.path(&["validityPeriod", "end"]))
         .and_then(|end| crate::date::PartialDate::of_date_time(&end.string()?))
         .map(crate::date::PartialDate::latest)
         .or(facts.dates.end);
     let runs_on = end.is_none_or(|end| end >= context.today);
-    let course = course(facts, dispense);
+    let course = course(facts);
     match facts.status.as_ref() {
         "completed" if course == Course::Repeat => S::PastMedication,
         "completed" => acute_or_past,
@@ -74,8 +76,8 @@ pub(super) fn section_of(kind: &str, facts: &Facts<'_>, context: &Context) -> Se
     }
 }
 
-fn course(facts: &Facts<'_>, dispense: Option<Json<'_>>) -> Course {
-    let course = facts.json.field("courseOfTherapyType");
+fn course(facts: &Facts<'_>) -> Course {
+    let course = facts.members.course;
     let said = course.into_iter().flat_map(codes::codings);
     let said = said.map(|coding| coding.code);
     for code in said.chain(facts.category.iter().cloned()) {
@@ -95,7 +97,7 @@ fn course(facts: &Facts<'_>, dispense: Option<Json<'_>>) -> Course {
             return Course::Acute;
         }
     }
-    let repeats = dispense.and_then(|dispense| dispense.text_of("numberOfRepeatsAllowed"));
+    let repeats = facts.members.dispense.and_then(|dispense| dispense.text_of("numberOfRepeatsAllowed"));
     match repeats.as_deref() {
         Some(number) if number.parse::<u32>().is_ok_and(|number| number > 0) => Course::Repeat,
         _ => Course::NotSaid,

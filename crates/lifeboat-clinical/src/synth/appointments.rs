@@ -2,7 +2,6 @@
 
 use jiff::Span;
 use jiff::civil::{Date, Weekday};
-use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::catalogue::VISIT_REASONS;
@@ -10,6 +9,7 @@ use super::person::{Person, person};
 use super::random::{Random, days_before};
 use super::staff::CLINICIANS;
 use super::story::{concept, instant, location_reference};
+use crate::view::london;
 
 const MORNING_SLOTS: u64 = 21;
 const AFTERNOON_SLOTS: u64 = 23;
@@ -101,8 +101,7 @@ fn participants(patient: &Person, clinician: Value) -> Value {
 fn local(day: Date, minutes: u64) -> String {
     let minutes = i64::try_from(minutes).unwrap_or(0);
     let wall = day.at(0, 0, 0, 0).saturating_add(Span::new().minutes(minutes));
-    let zone = TimeZone::posix("GMT0BST,M3.5.0/1,M10.5.0").unwrap_or(TimeZone::UTC);
-    match wall.to_zoned(zone) {
+    match wall.to_zoned(london()) {
         Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
         Err(_) => format!("{wall}Z"),
     }

@@ -42,13 +42,13 @@ pub(crate) const HISTORICAL: Layout = Layout {
     row: historical,
 };
 
-/// Returns the header for a section in `state` with `items`; `missing` entries are listed but not here.
+/// Returns the header for a section in `state` with `items`, which are not all if `incomplete` says so.
 pub(crate) fn header<'n>(
     held: &Held<'n>,
     section: At<'n>,
     state: SectionState,
     items: &[At<'n>],
-    missing: usize,
+    incomplete: Option<String>,
 ) -> AllergyHeader {
     let current: Vec<At<'n>> = items.iter().copied().filter(|item| is_current(*item)).collect();
     let saying = |says| current.iter().copied().filter(move |item| what_it_says(*item) == says);
@@ -58,14 +58,14 @@ pub(crate) fn header<'n>(
         return AllergyHeader::Known(known);
     }
     let unavailable = |why: &str| AllergyHeader::Unavailable { why: why.to_owned() };
-    if missing > 0 {
-        return unavailable("An allergy entry is listed in this record but is missing from this copy");
-    }
     match state {
         SectionState::Withheld => return unavailable("The source has withheld allergies"),
         SectionState::Unavailable => return unavailable("Allergies are not available in this copy"),
         SectionState::NotSupplied => return unavailable("The source of this copy does not supply allergies"),
         SectionState::Recorded | SectionState::NoneRecorded => {}
+    }
+    if let Some(why) = incomplete {
+        return AllergyHeader::Unavailable { why };
     }
     if saying(Says::NoInformation).next().is_some() {
         return unavailable("The source states that no information about allergies is available");
@@ -206,8 +206,6 @@ fn entry<'n>(held: &Held<'n>, item: At<'n>, between: &[CellView]) -> Row {
     lines.extend(line.criticality.map(|criticality| format!("Criticality: {criticality}")));
     lines.push(format!("Status: {}", line.status));
     lines.extend(line.recorded.map(|recorded| format!("Recorded: {recorded}")));
-    item.field("clinicalStatus").mark();
-    item.field("verificationStatus").mark();
     let mut cells = vec![when.cell()];
     cells.extend_from_slice(between);
     let mut row = row::finish(held, item, when.order, cells, lines);

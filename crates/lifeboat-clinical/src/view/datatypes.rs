@@ -11,6 +11,7 @@ pub(crate) fn concept(at: At<'_>) -> Option<String> {
     if !at.is_object() {
         return at.text().map(str::to_owned);
     }
+    at.tell();
     let words = match at.field("text").text() {
         Some(text) => text.to_owned(),
         None => match at.field("coding").items().find_map(|coding| coding.field("display").text()) {
@@ -37,6 +38,7 @@ pub(crate) fn concepts(at: At<'_>) -> Vec<String> {
 
 /// Returns the words of a Coding: its display, else the raw code.
 pub(crate) fn coding(at: At<'_>) -> Option<String> {
+    at.tell();
     at.field("display").text().map(str::to_owned).or_else(|| raw_code(at))
 }
 
@@ -109,6 +111,7 @@ pub(crate) fn period(at: At<'_>) -> Option<String> {
 
 /// Returns whom or what a Reference in `from` names: its display, else the target's name, else the raw text.
 pub(crate) fn reference<'n>(held: &Held<'n>, at: At<'n>, from: At<'n>) -> Option<String> {
+    at.tell();
     if let Some(display) = at.field("display").text() {
         return Some(display.to_owned());
     }

@@ -7,12 +7,19 @@ use super::held::Held;
 use super::node::At;
 use super::shape::Field;
 
-/// Fields that say something to machines only.
+/// Plain fields that say something to machines only.
 const TECHNICAL: &[&str] = &[
-    "id", "meta", "resourceType", "system", "code", "reference", "url", "fullUrl", "version", "userSelected", "status",
-    "identifier", "implicitRules", "contentType", "hash", "subject", "patient", "encounter", "intent", "category",
-    "display", "language", "class", "isModifier", "lastUpdated", "issued", "recorded", "created",
+    "id", "resourceType", "system", "code", "reference", "url", "fullUrl", "version", "userSelected", "status",
+    "implicitRules", "contentType", "hash", "language", "intent", "issued", "recorded", "created", "lastUpdated",
+    "isModifier", "type", "mode",
 ];
+/// Structures that say something to machines only, or that the rest of the view says already.
+const TECHNICAL_PARTS: &[&str] = &[
+    "meta", "identifier", "subject", "patient", "encounter", "category", "class", "clinicalStatus",
+    "verificationStatus",
+];
+/// The text that a source rendered for people; it may hold anything, and is never shown.
+const RENDERED: &str = "div";
 /// Longer texts of this field are file contents.
 const ATTACHED: &str = "data";
 const ATTACHED_CHARACTERS_MAX: usize = 200;
@@ -21,9 +28,19 @@ const ATTACHED_CHARACTERS_MAX: usize = 200;
 pub(crate) fn in_words<'n>(held: &Held<'n>, resource: At<'n>) -> Vec<String> {
     let mut lines = Vec::new();
     for (key, at) in resource.fields() {
-        if !is_narrative(key, at) {
-            words_of(held, key, "", at, resource, &mut lines);
-        }
+        words_of(held, key, "", at, resource, &mut lines);
+    }
+    lines
+}
+
+/// Returns in words what of a part of `from` was not shown yet.
+pub(crate) fn in_words_of<'n>(held: &Held<'n>, part: At<'n>, from: At<'n>) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !part.is_object() {
+        lines.extend(part.items().filter_map(At::text).map(str::to_owned));
+    }
+    for (key, at) in part.fields() {
+        words_of(held, key, "", at, from, &mut lines);
     }
     lines
 }
@@ -32,41 +49,23 @@ pub(crate) fn in_words<'n>(held: &Held<'n>, resource: At<'n>) -> Vec<String> {
 pub(crate) fn raw(resource: At<'_>) -> Vec<Field> {
     let mut fields = Vec::new();
     for (key, at) in resource.fields() {
-        if !is_narrative(key, at) {
-            raw_of(key, at, &mut fields);
-        }
+        raw_of(key, at, &mut fields);
     }
     fields
 }
 
-/// Says whether it is the text that the source rendered for people; it may hold anything, and is not shown.
-fn is_narrative(key: &str, at: At<'_>) -> bool {
-    key == "text" && at.field("div").exists()
-}
-
 fn words_of<'n>(held: &Held<'n>, key: &str, above: &str, at: At<'n>, from: At<'n>, lines: &mut Vec<String>) {
-    if is_all_seen(at) || TECHNICAL.contains(&key) {
+    if !has_words(key, at) {
         return;
     }
     let label = if above.is_empty() { label(key) } else { format!("{above}, {}", label(key).to_lowercase()) };
-    if at.is_list() {
-        for item in at.items() {
-            item_words(held, key, &label, item, from, lines);
-        }
-    } else {
-        item_words(held, key, &label, at, from, lines);
+    for item in at.items() {
+        item_words(held, key, &label, item, from, lines);
     }
 }
 
-fn item_words<'n>(
-    held: &Held<'n>,
-    key: &str,
-    label: &str,
-    at: At<'n>,
-    from: At<'n>,
-    lines: &mut Vec<String>,
-) {
-    if is_all_seen(at) {
+fn item_words<'n>(held: &Held<'n>, key: &str, label: &str, at: At<'n>, from: At<'n>, lines: &mut Vec<String>) {
+    if !has_words(key, at) {
         return;
     }
     if matches!(key, "extension" | "modifierExtension") {
@@ -82,7 +81,10 @@ fn item_words<'n>(
     };
     lines.extend(whole.map(|text| format!("{label}: {text}")));
     for (key, inner) in at.fields() {
-        words_of(held, key, label, inner, from, lines);
+        // Of a structure whose words were told, the codes go to the raw fields and extensions are told.
+        if !at.told() || key.ends_with("xtension") {
+            words_of(held, key, label, inner, from, lines);
+        }
     }
 }
 
@@ -108,7 +110,7 @@ fn known_shape<'n>(held: &Held<'n>, at: At<'n>, from: At<'n>) -> Option<String> 
     } else if has("low") || has("high") {
         datatypes::range(at)
     } else if (has("start") || has("end")) && !has("resourceType") {
-        datatypes::period(at)
+        rest_of_period(at)
     } else if has("text") && !has("resourceType") {
         datatypes::annotation(held, at, from)
     } else if has("display") {
@@ -118,6 +120,14 @@ fn known_shape<'n>(held: &Held<'n>, at: At<'n>, from: At<'n>) -> Option<String> 
     }
 }
 
+/// Returns a Period in words, or its end when a column has shown the start.
+fn rest_of_period(at: At<'_>) -> Option<String> {
+    if at.field("start").exists() && at.field("start").seen() {
+        return at.field("end").text().map(|end| format!("until {}", dates::show(end)));
+    }
+    datatypes::period(at)
+}
+
 fn raw_of(label: &str, at: At<'_>, fields: &mut Vec<Field>) {
     if at.is_list() {
         return at.items().for_each(|item| raw_of(label, item, fields));
@@ -125,20 +135,26 @@ fn raw_of(label: &str, at: At<'_>, fields: &mut Vec<Field>) {
     for (key, inner) in at.fields() {
         raw_of(&format!("{label}.{key}"), inner, fields);
     }
-    if !at.seen()
+    let key = label.rsplit('.').next().unwrap_or(label);
+    if key != RENDERED
+        && !at.seen()
         && let Some(text) = at.text()
     {
-        let key = label.rsplit('.').next().unwrap_or(label);
         fields.push(Field { label: label.to_owned(), text: shortened(key, text) });
     }
 }
 
-fn is_all_seen(at: At<'_>) -> bool {
-    match at.peek() {
-        Some(text) => at.seen() || text.trim().is_empty(),
-        None if at.is_list() => at.items().all(is_all_seen),
-        None => at.fields().all(|(_, inner)| is_all_seen(inner)),
+/// Says whether something in `at` was not told yet that says something to people.
+fn has_words(key: &str, at: At<'_>) -> bool {
+    if let Some(text) = at.peek() {
+        return key != RENDERED && !at.seen() && !text.trim().is_empty() && !TECHNICAL.contains(&key);
     }
+    if at.is_list() {
+        return at.items().any(|item| has_words(key, item));
+    }
+    let names_something = !at.told() && (at.field("coding").exists() || at.field("reference").exists());
+    let inner = || at.fields().any(|(key, inner)| (!at.told() || key.ends_with("xtension")) && has_words(key, inner));
+    !TECHNICAL_PARTS.contains(&key) && (names_something || inner())
 }
 
 fn shortened(key: &str, text: &str) -> String {
@@ -199,7 +215,7 @@ mod tests {
     #[test]
     fn everything_not_shown_is_in_words_or_raw() {
         let json = br#"{
-            "resourceType": "Thing", "id": "t1", "text": {"status": "generated", "div": "<div>never</div>"},
+            "resourceType": "Thing", "id": "t1", "text": {"div": "<div>never</div>"},
             "code": {"coding": [{"system": "s", "code": "c1", "display": "Shown"}]},
             "site": {"coding": [{"system": "s", "code": "c2", "display": "Left arm"}]},
             "dose": {"value": 1.50, "unit": "ml"},

@@ -109,6 +109,7 @@ fn course<'n>(held: &Held<'n>, item: At<'n>) -> String {
         [("continuous", "Repeat"), ("acute", "Acute"), ("continuous-repeat-dispensing", "Repeat dispensing")]
     {
         if datatypes::has_code(course, code) {
+            course.tell();
             return word.to_owned();
         }
     }
@@ -131,8 +132,6 @@ fn course<'n>(held: &Held<'n>, item: At<'n>) -> String {
 
 fn status(item: At<'_>) -> CellView {
     if let Some((word, emphasis)) = row::label(item) {
-        item.field("status").mark();
-        item.field("doNotPerform").mark();
         return CellView::new(word, emphasis);
     }
     let status = item.field("status").text();

@@ -59,7 +59,7 @@ pub(crate) fn finish<'n>(
     lead: Vec<String>,
 ) -> Row {
     let mut lines: Vec<String> = lead;
-    lines.extend(status_line(resource));
+    lines.extend(status_line(resource).filter(|line| !lines.contains(line)));
     lines.extend(leftover::in_words(held, resource));
     cells.push(CellView::plain(lines.join("\n")));
     Row { order, view: RowView { cells, more: leftover::raw(resource) } }
@@ -129,10 +129,7 @@ pub(crate) fn label(resource: At<'_>) -> Option<(&'static str, Emphasis)> {
 /// Returns the cell that names an item, with the label of one that does not hold.
 pub(crate) fn entry_cell(resource: At<'_>, words: &str) -> CellView {
     match label(resource) {
-        Some((word, emphasis)) => {
-            resource.field("status").mark();
-            CellView::new(format!("{word}: {words}"), emphasis)
-        }
+        Some((word, emphasis)) => CellView::new(format!("{word}: {words}"), emphasis),
         None => CellView::new(words, Emphasis::Strong),
     }
 }
@@ -144,7 +141,7 @@ fn status_line(resource: At<'_>) -> Option<String> {
     ];
     let mut said = Vec::new();
     let status = resource.field("status");
-    if !status.seen() && status.peek().is_some_and(|status| !EXPECTED.contains(&status)) {
+    if label(resource).is_none() && !status.seen() && status.peek().is_some_and(|status| !EXPECTED.contains(&status)) {
         said.extend(status.text().map(leftover::label));
     }
     for (field, expected) in [("clinicalStatus", "active"), ("verificationStatus", "confirmed")] {

@@ -6,8 +6,11 @@ use crate::sealed::AgeOpenError;
 use proptest::prelude::*;
 
 fn record(number: usize) -> Vec<u8> {
-    format!("{{\"resourceType\":\"Bundle\",\"id\":\"{number}\",\"note\":\"{}\"}}", "text ".repeat(number % 40))
-        .into_bytes()
+    format!(
+        "{{\"resourceType\":\"Bundle\",\"id\":\"{number}\",\"note\":\"{}\"}}",
+        "text ".repeat(number % 40)
+    )
+    .into_bytes()
 }
 
 #[test]

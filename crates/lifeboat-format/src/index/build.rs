@@ -252,8 +252,7 @@ impl PartSealer {
         if content.len() as u64 > INDEX_PART_CONTENT_BYTES_MAX {
             return Ok(None);
         }
-        let frame =
-            frame::compress(&mut self.compressor, content, 0).map_err(BuildIndexError::Compress)?;
+        let frame = frame::compress(&mut self.compressor, content, 0).map_err(BuildIndexError::Compress)?;
         if frame.len() > INDEX_PART_BYTES_MAX {
             return Ok(None);
         }
@@ -347,7 +346,12 @@ impl<H: Clone> Pending<H> {
     fn may_grow(&mut self, content: usize, sealed: usize) -> bool {
         let content_max = usize::try_from(INDEX_PART_CONTENT_BYTES_MAX).unwrap_or(usize::MAX);
         self.ripe_bytes = (content * PART_TARGET_BYTES / sealed).min(content_max);
-        sealed < PART_TARGET_BYTES * 7 / 8 && content < content_max / 8 * 7
+        let grows = sealed < PART_TARGET_BYTES * 7 / 8 && content < content_max / 8 * 7;
+        if grows {
+            // Rows that must stay together may keep the part from growing; trying again must be worth it.
+            self.ripe_bytes = self.ripe_bytes.max(self.lines.len() + self.lines.len() / 8);
+        }
+        grows
     }
 
     /// Returns the largest number of rows, at most `rows`, after which a cut is allowed.

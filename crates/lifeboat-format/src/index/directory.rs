@@ -133,19 +133,17 @@ impl DirectoryRow {
     ///
     /// The row is only what a person is found by; the record itself stays whole.
     pub fn clip(&mut self) -> bool {
-        let fits = |row: &Self| {
-            serde_json::to_vec(row).is_ok_and(|line| line.len() <= DIRECTORY_ROW_BYTES_MAX)
-        };
+        let fits =
+            |row: &Self| serde_json::to_vec(row).is_ok_and(|line| line.len() <= DIRECTORY_ROW_BYTES_MAX);
         if fits(self) {
             return false;
         }
-        for list in
-            [&mut self.other, &mut self.phones, &mut self.address, &mut self.given, &mut self.flags]
-        {
+        for list in [&mut self.other, &mut self.phones, &mut self.address, &mut self.given, &mut self.flags] {
             list.truncate(8);
             list.iter_mut().for_each(|text| clip_text(text, 64));
         }
-        let texts = [&mut self.family, &mut self.title, &mut self.preferred, &mut self.born, &mut self.gender];
+        let texts =
+            [&mut self.family, &mut self.title, &mut self.preferred, &mut self.born, &mut self.gender];
         let more = [&mut self.nhs, &mut self.nhs_status, &mut self.postcode, &mut self.gp];
         texts.into_iter().chain(more).flatten().for_each(|text| clip_text(text, 128));
         if let Some(Died::On(date)) = &mut self.died {

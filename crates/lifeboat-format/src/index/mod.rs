@@ -13,13 +13,14 @@ mod open;
 pub use build::{BuildIndexError, FinishedIndex, IndexBuilder, IndexContent, build_index};
 pub use directory::{DIRECTORY_ROW_BYTES_MAX, Died, DirectoryRoot, DirectoryRow, merge_directory, sort_name};
 pub use locator::{LocatorChange, LocatorPlace, LocatorRow, RecordKind, find_locator, merge_locators};
-pub(crate) use open::{read_locators, read_root, read_rows};
 pub use open::{
     OpenPartError, PartRows, directory_parts_for_name, locator_part_for, open_directory_part,
     open_locator_part, open_part, open_root_part,
 };
+pub(crate) use open::{read_locators, read_root, read_rows};
 
 use crate::ids::{Digest, KeyPrefix};
+use crate::json;
 use serde::{Deserialize, Serialize};
 
 /// The largest sealed part.
@@ -46,6 +47,7 @@ pub struct PartEntry {
     /// What the part holds.
     pub kind: PartKind,
     /// Where the first key of a locator part begins; `null` for other parts.
+    #[serde(deserialize_with = "json::nullable")]
     pub from: Option<KeyPrefix>,
     /// Where in the index object the part begins.
     pub offset: u64,

@@ -55,11 +55,7 @@ pub enum PartRows {
 
 /// Opens a part of any kind. Whether the bytes are those that the manifest names is for
 /// [`PartEntry::check`].
-pub fn open_part(
-    kind: PartKind,
-    bytes: &[u8],
-    identity: &EpochIdentity,
-) -> Result<PartRows, OpenPartError> {
+pub fn open_part(kind: PartKind, bytes: &[u8], identity: &EpochIdentity) -> Result<PartRows, OpenPartError> {
     match kind {
         PartKind::Directory => open_directory_part(bytes, identity).map(PartRows::Directory),
         PartKind::DirectoryRoot => open_root_part(bytes, identity).map(PartRows::DirectoryRoot),
@@ -118,9 +114,7 @@ pub(crate) fn read_rows<T: DeserializeOwned>(content: &[u8]) -> Result<Vec<T>, O
     let lines = content.strip_suffix(b"\n").ok_or(OpenPartError::Unterminated)?.split(|byte| *byte == b'\n');
     lines
         .enumerate()
-        .map(|(index, line)| {
-            serde_json::from_slice(line).map_err(|_| OpenPartError::Row { line: index + 1 })
-        })
+        .map(|(index, line)| serde_json::from_slice(line).map_err(|_| OpenPartError::Row { line: index + 1 }))
         .collect()
 }
 

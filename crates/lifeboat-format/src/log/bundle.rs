@@ -53,5 +53,9 @@ pub fn decode_bundle(bundle: &[u8], width: u16) -> Result<Vec<Vec<u8>>, BundleEr
         entries.push(entry.to_vec());
         rest = after;
     }
-    if entries.len() == usize::from(width) { Ok(entries) } else { Err(BundleError::Count { expected: width }) }
+    if entries.len() == usize::from(width) {
+        Ok(entries)
+    } else {
+        Err(BundleError::Count { expected: width })
+    }
 }

@@ -84,7 +84,10 @@ impl Manifest {
         require(dicts.iter().all(|dict| fits(dict.size, SEALED_DICTIONARY_BYTES_MAX)), "dictionary size")?;
         require(dicts.iter().all(|dict| dict.id != 0), "dictionary id")?;
         require(
-            dicts.iter().enumerate().all(|(index, dict)| dicts[..index].iter().all(|other| other.id != dict.id)),
+            dicts
+                .iter()
+                .enumerate()
+                .all(|(index, dict)| dicts[..index].iter().all(|other| other.id != dict.id)),
             "two dictionaries with one id",
         )?;
         self.check_epoch()?;

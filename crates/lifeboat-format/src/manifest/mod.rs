@@ -8,6 +8,7 @@ pub use check::ManifestError;
 use crate::epoch::{EpochRecipient, EpochSecret};
 use crate::ids::{DictId, Digest, EpochNumber, IndexId, ManifestId, PackId, PackPrefix, Sequence, SiteCode};
 use crate::index::{PartEntry, PartKind};
+use crate::json;
 use crate::key::ObjectKey;
 use crate::text::timestamp;
 use jiff::Timestamp;
@@ -43,6 +44,7 @@ pub struct Manifest {
     /// The snapshot's number.
     pub sequence: Sequence,
     /// The manifest of the snapshot before this one.
+    #[serde(deserialize_with = "json::nullable")]
     pub previous: Option<ManifestId>,
     /// The epoch to which everything in the snapshot is sealed.
     pub epoch: EpochEntry,
@@ -70,6 +72,7 @@ pub struct Manifest {
     /// Whether the snapshot is plausible.
     pub gate: Gate,
     /// The newest accepted snapshot before this one, when this one is held.
+    #[serde(deserialize_with = "json::nullable")]
     pub accepted: Option<AcceptedEntry>,
 }
 
@@ -84,6 +87,7 @@ pub struct EpochEntry {
     /// The secret sealed to recipients.
     pub recipients: FileEntry,
     /// The secret sealed under the break-glass passphrase.
+    #[serde(deserialize_with = "json::nullable")]
     pub passphrase: Option<FileEntry>,
 }
 
@@ -150,6 +154,7 @@ pub struct Indexes {
     /// The complete index as it was at the last re-base.
     pub base: IndexEntry,
     /// Everything that differs from the base.
+    #[serde(deserialize_with = "json::nullable")]
     pub delta: Option<IndexEntry>,
 }
 
@@ -325,4 +330,4 @@ impl Manifest {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

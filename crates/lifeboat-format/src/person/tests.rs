@@ -13,7 +13,10 @@ fn an_identity_reads_back_from_its_text_and_from_a_commented_file() {
 fn an_identity_file_has_exactly_one_identity() {
     let line = Identity::generate().to_secret_text();
     let two = format!("{}\n{}\n", line.as_str(), line.as_str());
-    assert_eq!(Identity::from_file_text("# nothing\n").unwrap_err(), PersonKeyError::IdentityCount { found: 0 });
+    assert_eq!(
+        Identity::from_file_text("# nothing\n").unwrap_err(),
+        PersonKeyError::IdentityCount { found: 0 }
+    );
     assert_eq!(Identity::from_file_text(&two).unwrap_err(), PersonKeyError::IdentityCount { found: 2 });
     let large = " ".repeat(IDENTITY_FILE_BYTES_MAX + 1);
     assert_eq!(Identity::from_file_text(&large).unwrap_err(), PersonKeyError::FileTooLarge);
@@ -24,7 +27,8 @@ fn keys_have_one_spelling() {
     let identity = Identity::generate();
     let recipient = identity.recipient().to_string();
     assert_eq!(recipient.parse::<Recipient>().unwrap(), identity.recipient());
-    for bad in [recipient.to_uppercase(), format!("{recipient} "), recipient[..60].to_owned(), String::new()] {
+    for bad in [recipient.to_uppercase(), format!("{recipient} "), recipient[..60].to_owned(), String::new()]
+    {
         assert_eq!(bad.parse::<Recipient>(), Err(PersonKeyError::Recipient), "{bad}");
     }
     let lower = identity.to_secret_text().to_lowercase();

@@ -7,8 +7,10 @@ fn folder() -> tempfile::TempDir {
 }
 
 fn names_in(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -24,7 +26,11 @@ fn create_writes_once_and_never_clobbers_whichever_way_the_file_system_offers() 
         let folder = folder();
         let path = folder.path().join("a/b/object");
         assert_eq!(create_by(&path, Content::Bytes(b"first"), ways).unwrap(), Created::New, "{ways:?}");
-        assert_eq!(create_by(&path, Content::Bytes(b"second"), ways).unwrap(), Created::AlreadyThere, "{ways:?}");
+        assert_eq!(
+            create_by(&path, Content::Bytes(b"second"), ways).unwrap(),
+            Created::AlreadyThere,
+            "{ways:?}"
+        );
         assert_eq!(fs::read(&path).unwrap(), b"first", "{ways:?}");
         assert_eq!(names_in(path.parent().unwrap()), ["object"], "{ways:?} leaves no temporary file");
     }
@@ -109,7 +115,8 @@ fn a_leftover_of_a_process_with_our_number_does_not_stop_the_next_write() {
     let path = folder.path().join("object");
     let next = TEMPORARY_COUNTER.load(Ordering::Relaxed);
     for number in next..next + 50 {
-        fs::write(folder.path().join(format!(".object.{}.{number}.tmp", std::process::id())), b"old").unwrap();
+        fs::write(folder.path().join(format!(".object.{}.{number}.tmp", std::process::id())), b"old")
+            .unwrap();
     }
     assert_eq!(create(&path, b"new").unwrap(), Created::New);
     assert_eq!(fs::read(&path).unwrap(), b"new");

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use futures::StreamExt as _;
+use lifeboat_format::log::Log;
 use lifeboat_format::{Digest, ObjectKey, WriteStage};
 use tokio::sync::Semaphore;
 
@@ -28,6 +29,7 @@ enum Outcome {
 
 pub(super) struct Copier<'a> {
     replication: &'a Replication<'a>,
+    log: &'a Log,
     sources: Vec<&'a Reader>,
     /// Memory in MiB; an object larger than all of it takes all of it.
     memory: Semaphore,
@@ -41,6 +43,7 @@ pub(super) struct Copier<'a> {
 impl<'a> Copier<'a> {
     pub(super) fn new(
         replication: &'a Replication<'a>,
+        log: &'a Log,
         work: &Work,
         progress: &'a (dyn Fn(&ReplicateProgress) + Sync),
     ) -> Self {
@@ -48,6 +51,7 @@ impl<'a> Copier<'a> {
         let memory_mib = replication.settings.objects_at_once.max(1) * MEMORY_PER_OBJECT_MIB;
         Self {
             replication,
+            log,
             sources: std::iter::once(replication.from).chain(replication.fallbacks).collect(),
             memory: Semaphore::new(memory_mib),
             memory_mib,
@@ -68,12 +72,16 @@ impl<'a> Copier<'a> {
     pub(super) async fn copy_stage(
         &self,
         stage: WriteStage,
-        jobs: &[Job],
+        jobs: Vec<Job>,
         report: &mut ReplicateReport,
     ) -> Result<(), WriteError> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).stage = stage;
-        let copies = jobs.iter().map(|job| async move { (job, self.copy_unless_stopped(job).await) });
-        let mut copies = futures::stream::iter(copies).buffer_unordered(self.replication.settings.objects_at_once.max(1));
+        let copies = jobs.into_iter().map(|job| async move {
+            let outcome = self.copy_unless_stopped(&job).await;
+            (job, outcome)
+        });
+        let at_once = self.replication.settings.objects_at_once.max(1);
+        let mut copies = futures::stream::iter(copies).buffer_unordered(at_once);
         while let Some((job, outcome)) = copies.next().await {
             match outcome {
                 None => {}
@@ -86,9 +94,11 @@ impl<'a> Copier<'a> {
                     if !matches!(outcome, Outcome::Found) {
                         report.bytes += job.size;
                     }
-                    self.advance(job);
+                    self.advance(&job);
                 }
-                Some(Err(error)) if error.class() == ErrorClass::Fenced || is_other_site(&error) => return Err(error),
+                Some(Err(error)) if error.class() == ErrorClass::Fenced || is_other_site(&error) => {
+                    return Err(error);
+                }
                 Some(Err(source)) => report.failures.push(ReplicateFailure { key: job.key, source }),
             }
         }
@@ -99,7 +109,8 @@ impl<'a> Copier<'a> {
         if self.stopped.load(Ordering::Relaxed) {
             return None;
         }
-        let mib = usize::try_from(job.size >> 20).unwrap_or(usize::MAX).saturating_add(1).min(self.memory_mib);
+        let mib =
+            usize::try_from(job.size >> 20).unwrap_or(usize::MAX).saturating_add(1).min(self.memory_mib);
         let permits = u32::try_from(mib).unwrap_or(u32::MAX);
         let _held = self.memory.acquire_many(permits).await.ok()?;
         let result = self.copy(job).await;
@@ -119,8 +130,14 @@ impl<'a> Copier<'a> {
                 let (key, size, digest) = (job.key, job.size, *digest);
                 from_first(&self.sources, |source| read_checked(source, key, size, digest)).await?
             }
+            Content::Bundle(tile) => {
+                from_first(&self.sources, |source| source.bundle(self.log.tree(), *tile)).await?.into()
+            }
         };
         let to = self.replication.to;
+        if job.listed && to.holds(&job.key, &bytes).await? {
+            return Ok(Outcome::Found);
+        }
         match to.create_checked(&job.key, bytes.clone()).await {
             Ok(Written::New) => Ok(Outcome::Copied),
             Ok(Written::AlreadyThere) => Ok(Outcome::Found),

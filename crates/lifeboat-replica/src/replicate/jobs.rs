@@ -5,7 +5,10 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use lifeboat_format::log::{Log, tiles_for_growth};
-use lifeboat_format::{Digest, Manifest, ManifestId, ObjectKey, RECORD_BYTES_MAX, SITE_BYTES_MAX, WriteStage, blob_bytes_max};
+use lifeboat_format::{
+    Digest, Manifest, ManifestId, ObjectKey, RECORD_BYTES_MAX, SITE_BYTES_MAX, TileId, WriteStage,
+    blob_bytes_max,
+};
 
 use super::Replication;
 use crate::error::{ReadError, WriteError};
@@ -24,6 +27,8 @@ pub(super) struct Job {
     pub(super) key: ObjectKey,
     pub(super) size: u64,
     pub(super) content: Content,
+    /// Whether the replica lists an object of this name.
+    pub(super) listed: bool,
 }
 
 /// Where an object's bytes come from, and how they are known to be right.
@@ -31,8 +36,10 @@ pub(super) struct Job {
 pub(super) enum Content {
     /// From the source, with this digest.
     WithDigest(Digest),
-    /// From the log, where they were checked.
+    /// These.
     Given(Bytes),
+    /// An entry bundle of the log, from the source, checked against the log's leaves.
+    Bundle(TileId),
 }
 
 /// Everything to copy, stage by stage.
@@ -73,7 +80,7 @@ pub(super) async fn plan(
         add_snapshots(&sources, log, from..to, listing, &mut seen, &mut work).await?;
         from = to;
     }
-    add_tiles(&sources, log, start, &mut work).await?;
+    add_tiles(log, start, listing, &mut work);
     Ok(work)
 }
 
@@ -97,9 +104,10 @@ async fn baseline(sources: &[&Reader], log: &Log, start: u64) -> Result<Option<M
 }
 
 async fn add_descriptions(sources: &[&Reader], work: &mut Work) -> Result<(), ReadError> {
-    for (key, size_max) in [(ObjectKey::Recover, RECOVER_BYTES_MAX), (ObjectKey::Site, SITE_BYTES_MAX as u64)] {
+    for (key, size_max) in [(ObjectKey::Recover, RECOVER_BYTES_MAX), (ObjectKey::Site, SITE_BYTES_MAX as u64)]
+    {
         let bytes = from_first(sources, |source| source.object(&key, size_max)).await?;
-        work.add(Job { key, size: bytes.len() as u64, content: Content::Given(bytes) });
+        work.add(Job { key, size: bytes.len() as u64, content: Content::Given(bytes), listed: false });
     }
     Ok(())
 }
@@ -113,8 +121,10 @@ async fn add_snapshots(
     work: &mut Work,
 ) -> Result<(), ReadError> {
     let tree = log.tree();
-    let entries =
-        from_first(sources, |source| { let range = range.clone(); async move { source.entries(tree, range).await } });
+    let entries = from_first(sources, |source| {
+        let range = range.clone();
+        async move { source.entries(tree, range).await }
+    });
     for entry in entries.await? {
         let Some((_, id)) = entry.snapshot() else { continue };
         if !seen.manifests.insert(id) {
@@ -153,21 +163,20 @@ fn add_object(
     if listing.is_some_and(|listing| listing.holds(&key, size)) {
         work.present.push(key);
     } else {
-        work.add(Job { key, size, content: Content::WithDigest(digest) });
+        work.add(Job { key, size, content: Content::WithDigest(digest), listed: false });
     }
 }
 
-async fn add_tiles(sources: &[&Reader], log: &Log, start: u64, work: &mut Work) -> Result<(), ReadError> {
-    let tree = log.tree();
+fn add_tiles(log: &Log, start: u64, listing: Option<&Listing>, work: &mut Work) {
     for tile in tiles_for_growth(start, log.size()) {
-        let bytes = match tree.tile(&tile) {
-            Some(bytes) => bytes,
-            None => from_first(sources, |source| source.bundle(tree, tile)).await?,
+        let key = ObjectKey::Tile(tile);
+        let (size, content) = match log.tree().tile(&tile) {
+            Some(bytes) => (bytes.len() as u64, Content::Given(bytes.into())),
+            None => (0, Content::Bundle(tile)),
         };
-        let size = bytes.len() as u64;
-        work.add(Job { key: ObjectKey::Tile(tile), size, content: Content::Given(bytes.into()) });
+        let listed = listing.is_some_and(|listing| listing.objects.contains_key(&key));
+        work.add(Job { key, size, content, listed });
     }
-    Ok(())
 }
 
 /// Returns the most bytes that an object of the site may have, whatever a manifest says.

@@ -8,14 +8,14 @@
 //! Nothing is written to a replica whose own checkpoint contradicts the source's log. A tile, epoch secret or
 //! content-addressed object that is there with wrong bytes is therefore damage, and is written again.
 
-mod copy;
+pub(crate) mod copy;
 mod jobs;
 
 use lifeboat_format::log::Log;
 use lifeboat_format::{Checkpoint, Digest, ObjectKey, VerificationKey, WriteStage};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ErrorClass, ForkEvidence, ReadError, WriteError};
+use crate::error::{ErrorClass, Fork, ReadError, WriteError};
 use crate::log_source::SignedCheckpoint;
 use crate::newest::{build_head, newest_valid};
 use crate::reader::{Listing, Reader};
@@ -173,12 +173,12 @@ pub async fn replicate(
     refuse_fork(replication, &log, &goal, &target)?;
     report.listed = target.listing.is_some();
 
-    let work = jobs::plan(replication, &log, target.start, target.listing.as_ref()).await?;
+    let mut work = jobs::plan(replication, &log, target.start, target.listing.as_ref()).await?;
     report.snapshots_not_kept = work.snapshots_not_kept;
     report.found += work.present.len() as u64;
-    let copier = Copier::new(replication, &work, progress);
-    for (stage, jobs) in &work.stages {
-        copier.copy_stage(*stage, jobs, &mut report).await?;
+    let copier = Copier::new(replication, &log, &work, progress);
+    for (stage, jobs) in std::mem::take(&mut work.stages) {
+        copier.copy_stage(stage, jobs, &mut report).await?;
         if !report.failures.is_empty() {
             return Ok(report);
         }
@@ -267,17 +267,20 @@ pub(crate) fn fork(
     theirs_at: &Reader,
     theirs: &SignedCheckpoint,
 ) -> WriteError {
-    WriteError::Fork {
+    WriteError::Fork(Box::new(Fork {
         ours_at: ours_at.name().clone(),
-        ours: ours.checkpoint.clone(),
+        ours: ours.clone(),
         theirs_at: theirs_at.name().clone(),
-        theirs: theirs.checkpoint.clone(),
-        evidence: Box::new(ForkEvidence { ours: ours.note.clone(), theirs: theirs.note.clone() }),
-    }
+        theirs: theirs.clone(),
+    }))
 }
 
 /// Writes the checkpoint and then `HEAD`.
-async fn publish(replication: &Replication<'_>, log: &Log, goal: &SignedCheckpoint) -> Result<(), WriteError> {
+async fn publish(
+    replication: &Replication<'_>,
+    log: &Log,
+    goal: &SignedCheckpoint,
+) -> Result<(), WriteError> {
     let Replication { from, fallbacks, to, key, .. } = *replication;
     let sources: Vec<&Reader> = std::iter::once(from).chain(fallbacks).collect();
     let head = build_head(&sources, log, goal).await?;
@@ -288,6 +291,10 @@ async fn publish(replication: &Replication<'_>, log: &Log, goal: &SignedCheckpoi
                 // A witness may have added its signature.
                 Ok(theirs) if theirs.checkpoint == goal.checkpoint => {}
                 Ok(theirs) => return Err(fork(from, goal, to.reader(), &theirs)),
+                // What nobody signed is damage and no evidence of another writer.
+                Err(error) if error.class() == ErrorClass::Corrupt => {
+                    to.overwrite(&goal.object_key(), goal.note.clone().into()).await?;
+                }
                 Err(_) => return Err(conflict),
             }
         }

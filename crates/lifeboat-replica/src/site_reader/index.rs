@@ -8,8 +8,8 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::civil::Date;
 use lifeboat_format::{
     BlobPlace, DirectoryRow, INDEX_PART_BYTES_MAX, IndexEntry, IndexId, LocatorChange, LocatorRow, ObjectKey,
-    PartEntry, RecordKey, find_locator, locator_part_for, merge_directory, merge_locators, open_directory_part,
-    open_locator_part, open_root_part,
+    PartEntry, RecordKey, find_locator, locator_part_for, merge_directory, merge_locators,
+    open_directory_part, open_locator_part, open_root_part,
 };
 
 use super::{SiteReader, Unlocked};
@@ -24,18 +24,21 @@ const FETCH_BYTES_MAX: u64 = 2 * 1024 * 1024;
 /// How many such requests are under way at once.
 const FETCHES_MAX: usize = 4;
 
-/// Locator parts that were opened lately. Their rows name no patient.
+/// The rows of a locator part. They name no patient.
+type LocatorRows = Arc<Vec<LocatorChange>>;
+
+/// Locator parts that were opened lately.
 #[derive(Default)]
 pub(super) struct LocatorCache {
-    parts: Mutex<HashMap<(IndexId, u64), Arc<Vec<LocatorChange>>>>,
+    parts: Mutex<HashMap<(IndexId, u64), LocatorRows>>,
 }
 
 impl LocatorCache {
-    fn find(&self, index: IndexId, part: &PartEntry) -> Option<Arc<Vec<LocatorChange>>> {
+    fn find(&self, index: IndexId, part: &PartEntry) -> Option<LocatorRows> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner).get(&(index, part.offset)).cloned()
     }
 
-    fn keep(&self, index: IndexId, part: &PartEntry, rows: &Arc<Vec<LocatorChange>>) {
+    fn keep(&self, index: IndexId, part: &PartEntry, rows: &LocatorRows) {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         if parts.len() >= PARTS_KEPT_MAX {
             parts.clear();
@@ -56,7 +59,7 @@ pub struct Directory {
 /// Where to find one record: the part that would hold it, fetched or already open.
 enum Part {
     None,
-    Open(Arc<Vec<LocatorChange>>),
+    Open(LocatorRows),
     Sealed(IndexId, PartEntry, Bytes),
 }
 
@@ -122,7 +125,7 @@ impl SiteReader {
         Ok(Part::Sealed(index.sha256, part.clone(), bytes))
     }
 
-    fn open_locator_part(&self, unlocked: &Unlocked, part: Part) -> Result<Arc<Vec<LocatorChange>>, ReadError> {
+    fn open_locator_part(&self, unlocked: &Unlocked, part: Part) -> Result<LocatorRows, ReadError> {
         match part {
             Part::None => Ok(Arc::default()),
             Part::Open(rows) => Ok(rows),
@@ -174,11 +177,11 @@ impl SiteReader {
         open: fn(&[u8], &lifeboat_format::EpochIdentity) -> Result<T, lifeboat_format::OpenPartError>,
     ) -> Result<Vec<T>, ReadError> {
         let id = index.sha256;
-        let fetched = futures::stream::iter(runs(parts).map(|run| async move {
+        let fetched = futures::stream::iter(runs(parts).into_iter().map(|run| async move {
             let range = run[0].offset..run[run.len() - 1].range().end;
             let bytes = self.site.reader.range(&ObjectKey::Index(id), range).await?;
             let unlocked = self.unlocked().await?;
-            let (site, run) = (self.clone(), run.to_vec());
+            let site = self.clone();
             let opened = tokio::task::spawn_blocking(move || {
                 run.iter()
                     .map(|part| {
@@ -197,7 +200,7 @@ impl SiteReader {
 }
 
 /// Splits parts, which lie back to back, into runs that are fetched together.
-fn runs(parts: &[PartEntry]) -> impl Iterator<Item = &[PartEntry]> {
+fn runs(parts: &[PartEntry]) -> Vec<Vec<PartEntry>> {
     let per_run = usize::try_from(FETCH_BYTES_MAX).unwrap_or(usize::MAX) / INDEX_PART_BYTES_MAX;
-    parts.chunks(per_run.max(1))
+    parts.chunks(per_run.max(1)).map(<[PartEntry]>::to_vec).collect()
 }

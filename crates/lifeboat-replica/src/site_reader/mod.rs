@@ -12,8 +12,9 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use lifeboat_format::{
-    Dictionary, EpochError, EpochSecret, Identity, Manifest, ManifestId, ObjectKey, Opener, Passphrase, RecordKey,
-    RecordKind, RecordName, VerificationKey, VerifiedHead, open_epoch_secret, open_epoch_secret_with_passphrase,
+    Dictionary, EpochError, EpochSecret, Identity, Manifest, ManifestId, ObjectKey, Opener, Passphrase,
+    RecordKey, RecordKind, RecordName, VerificationKey, VerifiedHead, open_epoch_secret,
+    open_epoch_secret_with_passphrase,
 };
 use tokio::sync::OnceCell;
 use zeroize::Zeroizing;
@@ -213,7 +214,8 @@ impl SiteReader {
             return Err(self.site.reader.digest_error(&key));
         }
         let site = self.clone();
-        let opened = tokio::task::spawn_blocking(move || site.open_fetched_epoch(&key, &sealed, &dictionaries));
+        let opened =
+            tokio::task::spawn_blocking(move || site.open_fetched_epoch(&key, &sealed, &dictionaries));
         self.joined(opened.await).map(Arc::new)
     }
 
@@ -234,7 +236,9 @@ impl SiteReader {
             source: Box::new(source),
         })?;
         if !self.site.manifest.matches_epoch(&secret) {
-            return Err(reader.contradiction(key, "it is not the secret of the epoch that the manifest names"));
+            return Err(
+                reader.contradiction(key, "it is not the secret of the epoch that the manifest names")
+            );
         }
         let dictionaries = dictionaries
             .iter()

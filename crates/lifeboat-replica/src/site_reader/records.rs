@@ -155,7 +155,8 @@ impl SiteReader {
             return;
         }
         let wanted: u64 = rows.iter().map(|(_, place)| u64::from(place.length)).sum();
-        let size = self.site.manifest.packs.iter().find(|entry| entry.sha256 == pack).map_or(0, |entry| entry.size);
+        let size =
+            self.site.manifest.packs.iter().find(|entry| entry.sha256 == pack).map_or(0, |entry| entry.size);
         let key = ObjectKey::Pack(pack);
         // A pack of which little is wanted is not fetched whole.
         let whole = if wanted * 2 >= size { Some(self.site.reader.object(&key, size).await) } else { None };

@@ -7,8 +7,8 @@
 use lifeboat_clinical::view::{AllergyHeader, AllergyLine, Banner};
 use maud::{Markup, html};
 
-/// Renders the banner.
-pub fn banner(banner: &Banner) -> Markup {
+/// Renders the banner; `age` says how old the copy is, for the one line that stays in sight on small screens.
+pub fn banner(banner: &Banner, age: Option<&str>) -> Markup {
     let is_deceased = banner.died.is_some();
     html! {
         section.lb-banner.lb-banner--deceased[is_deceased] aria-label="Patient" {
@@ -19,6 +19,7 @@ pub fn banner(banner: &Banner) -> Markup {
                     (item("Gender", &html! { (known(&banner.gender)) }))
                     (item("NHS No.", &html! { span.lb-nowrap { (known(&banner.nhs)) } }))
                 }
+                @if let Some(age) = age { p.lb-banner__age aria-hidden="true" { "NOT LIVE, " (age) } }
             }
             dl.lb-banner__more {
                 @if let Some(died) = &banner.died { (item("Died", &html! { strong { (died) } })) }
@@ -29,10 +30,12 @@ pub fn banner(banner: &Banner) -> Markup {
                     (item("Phone", &html! { (lines(&banner.phones)) }))
                 }
                 @if let Some(gp) = &banner.usual_gp { (item("Usual GP", &html! { (gp) })) }
+                @if let Some(note) = &banner.nhs_note { (item("NHS No. note", &html! { (note) })) }
             }
-            @if !banner.flags.is_empty() {
-                ul.lb-banner__flags aria-label="Flags" {
-                    @for flag in &banner.flags { li { strong.lb-flag { (flag) } } }
+            @if !banner.flags.is_empty() || !banner.alerts.is_empty() {
+                ul.lb-banner__flags aria-label="Flags and alerts" {
+                    @for flag in &banner.flags { li { strong.lb-flag { (flag.words()) } } }
+                    @for alert in &banner.alerts { li { span.lb-flag.lb-flag--alert { "Alert " strong { (alert) } } } }
                 }
             }
         }
@@ -50,29 +53,30 @@ pub fn allergies(header: &AllergyHeader) -> Markup {
         AllergyHeader::Known(lines) => html! {
             section.lb-allergies.lb-allergies--known aria-label="Allergies" {
                 (warning_sign())
-                h2 { "Known allergies" }
+                h2 { (header.words()) }
                 ul { @for line in lines { li { (allergy(line)) } } }
             }
         },
-        AllergyHeader::NoneKnown { recorded } => html! {
+        AllergyHeader::NoneKnown { recorded, recorder } => html! {
             section.lb-allergies.lb-allergies--none aria-label="Allergies" {
-                h2 { "No known allergies" }
+                h2 { (header.words()) }
                 @match recorded {
                     Some(when) => { span { "Recorded " (when) } }
                     None => { span { "Date of recording not known" } }
                 }
+                @if let Some(recorder) = recorder { " " span.lb-quiet { "by " (recorder) } }
             }
         },
         AllergyHeader::NotRecorded => html! {
             section.lb-allergies.lb-allergies--not-recorded aria-label="Allergies" {
-                h2 { "Allergies not recorded" }
+                h2 { (header.words()) }
                 span { "Nobody has recorded whether the patient has allergies: ask." }
             }
         },
         AllergyHeader::Unavailable { why } => html! {
             section.lb-allergies.lb-allergies--unavailable aria-label="Allergies" {
-                h2 { "Allergies unavailable" }
-                span { (why) " Do not read this as none: ask, and check another source." }
+                h2 { (header.words()) }
+                span { (why) ". Do not read this as none: ask, and check another source." }
             }
         },
     }
@@ -80,9 +84,14 @@ pub fn allergies(header: &AllergyHeader) -> Markup {
 
 fn allergy(line: &AllergyLine) -> Markup {
     html! {
-        strong { (line.agent) }
-        @if !line.reaction.is_empty() { " — " (line.reaction) }
-        @if let Some(updated) = &line.updated { " " span.lb-quiet.lb-nowrap { "(" (updated) ")" } }
+        strong { (line.substance) }
+        @if !line.coded { " " span.lb-quiet { "(free text)" } }
+        @if !line.reactions.is_empty() { " — " (line.reactions.join("; ")) }
+        @if let Some(criticality) = &line.criticality { " — " (criticality) }
+        @match &line.recorded {
+            Some(recorded) => { " " span.lb-quiet.lb-nowrap { "(" (recorded) ")" } }
+            None => { " " span.lb-quiet { "(date not recorded)" } }
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! The day list: who is expected, by session and start, with phone numbers, status and the way to the record.
 
+use lifeboat_clinical::view::Field;
 use maud::{Markup, html};
 
 use super::layout::{self, Frame};
 use super::search::PersonLine;
+use super::section::fields;
 
 /// What the page shows.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -70,25 +72,24 @@ pub struct Appointment {
     pub is_off: bool,
     /// What it is for.
     pub reason: String,
-    /// Where it is, when that differs within the session.
-    pub location: String,
+    /// How the patient is seen, and where.
+    pub place: String,
+    /// What else the appointment says.
+    pub details: Vec<String>,
+    /// What only machines need of the appointment.
+    pub more: Vec<Field>,
 }
 
 /// Whom an appointment is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Who {
     /// A patient of this copy.
     Patient(Box<PersonLine>),
     /// Somebody who is booked and has no record in this copy; the text is the name as booked.
     NoRecord(String),
     /// A slot without a patient.
+    #[default]
     Nobody,
-}
-
-impl Default for Who {
-    fn default() -> Self {
-        Self::Nobody
-    }
 }
 
 /// Renders the page.
@@ -190,8 +191,22 @@ fn row(appointment: &Appointment) -> Markup {
             (cell("Status", &html! { (appointment.status) }))
             (cell("Reason", &html! {
                 (appointment.reason)
-                @if !appointment.location.is_empty() { div.lb-quiet { (appointment.location) } }
+                @if !appointment.place.is_empty() { div.lb-quiet { (appointment.place) } }
+                (more(appointment))
             }))
+        }
+    }
+}
+
+/// Renders what else an appointment says, folded away.
+fn more(appointment: &Appointment) -> Markup {
+    html! {
+        @if !appointment.details.is_empty() || !appointment.more.is_empty() {
+            details.lb-more {
+                summary { "More" }
+                ul { @for detail in &appointment.details { li { (detail) } } }
+                (fields(&appointment.more))
+            }
         }
     }
 }

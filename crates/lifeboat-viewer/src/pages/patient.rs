@@ -8,28 +8,27 @@ use super::{banner, section};
 
 /// Renders a record.
 pub fn page(frame: &Frame<'_>, patient: &PatientView) -> Markup {
-    let top = html! { (banner::banner(&patient.banner)) (banner::allergies(&patient.allergies)) };
+    let top = html! { (banner::banner(&patient.banner, age(frame))) (banner::allergies(&patient.allergies)) };
     let content = html! {
         (section::jump(&patient.sections))
         @for one in &patient.sections { (section::section(one)) }
-        p.lb-quiet { "End of record: " (patient.sections.len()) " sections." }
+        (section::person(&patient.person))
+        p.lb-quiet { "End of record." }
     };
     layout::page_under(frame, &top, &banner::printed(&patient.banner), &content)
 }
 
-/// Why a record that exists is not shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unreadable {
-    /// Each copy that was tried, with what is wrong there.
-    pub tried: Vec<(String, String)>,
+fn age<'a>(frame: &Frame<'a>) -> Option<&'a str> {
+    frame.strip.copy.as_ref().map(|copy| copy.age.words.as_str())
 }
 
 /// Renders the page of a patient who is in the copy and whose record cannot be read.
 ///
-/// What the directory knows is still shown, so that the patient can be identified and called.
-pub fn unreadable(frame: &Frame<'_>, known: &Banner, why: &Unreadable) -> Markup {
-    let header = AllergyHeader::Unavailable { why: "The record cannot be read in this copy.".to_owned() };
-    let top = html! { (banner::banner(known)) (banner::allergies(&header)) };
+/// What the directory knows is still shown, so that the patient can be identified and called. `tried` names each
+/// copy with what is wrong there.
+pub fn unreadable(frame: &Frame<'_>, known: &Banner, tried: &[(String, String)]) -> Markup {
+    let header = AllergyHeader::Unavailable { why: "The record cannot be read in this copy".to_owned() };
+    let top = html! { (banner::banner(known, age(frame))) (banner::allergies(&header)) };
     let content = html! {
         div.nhsuk-warning-callout {
             h2.nhsuk-warning-callout__label { "Record unreadable in this copy" }
@@ -41,7 +40,7 @@ pub fn unreadable(frame: &Frame<'_>, known: &Banner, why: &Unreadable) -> Markup
         }
         h2.nhsuk-heading-m { "What was tried" }
         ul {
-            @for (copy, why) in &why.tried { li { strong { (copy) } ": " (why) } }
+            @for (copy, why) in tried { li { strong { (copy) } ": " (why) } }
         }
         (layout::form(frame, "/refresh", &html! {
             button.nhsuk-button.nhsuk-button--secondary type="submit" { "Ask all copies again" }

@@ -6,7 +6,7 @@
 use maud::{Markup, html};
 
 use super::day::cell;
-use super::layout::{self, Frame, Place};
+use super::layout::{self, Frame};
 
 /// The name of the search field.
 pub const QUERY_FIELD: &str = "query";
@@ -92,7 +92,6 @@ pub struct Found {
 
 /// Renders the search page, with results when something was asked.
 pub fn page(frame: &Frame<'_>, found: Option<&Found>) -> Markup {
-    debug_assert!(frame.place == Some(Place::Search), "the search page is under Search");
     let content = html! {
         h1.nhsuk-heading-l { "Find a patient" }
         (layout::form(frame, "/search", &fields(found)))

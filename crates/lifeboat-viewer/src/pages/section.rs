@@ -1,10 +1,9 @@
 //! One section of a record: its items, or what the absence of items means.
 //!
-//! "None recorded" is quiet. Everything else that is absent is loud, because it must not be read as none. The
-//! sentences in quotation marks are those that GP Connect prescribes, so that clinicians recognise them.
+//! "None recorded" is quiet. Every other absence is loud, because it must not be read as none.
 
-use lifeboat_clinical::view::{CellView, Emphasis, RowView, SectionView, TableView};
-use lifeboat_clinical::{SectionId, SectionState};
+use lifeboat_clinical::SectionState;
+use lifeboat_clinical::view::{CellView, Emphasis, Field, RowView, SectionView, TableView};
 use maud::{Markup, html};
 
 use super::day::cell;
@@ -15,24 +14,43 @@ pub fn jump(sections: &[SectionView]) -> Markup {
         nav.lb-jump aria-label="Sections" {
             ul {
                 @for section in sections {
-                    li { a href={ "#" (section.id.code()) } { (section.title) } " " span.lb-jump__state { "(" (word(section)) ")" } }
+                    li {
+                        a href={ "#" (section.id.code()) } { (section.title) }
+                        " " span.lb-jump__state { "(" (word(section)) ")" }
+                    }
                 }
+                li { a href="#person" { "Patient details" } }
             }
+        }
+    }
+}
+
+/// Renders what is known about the person beyond the banner.
+pub fn person(tables: &[TableView]) -> Markup {
+    html! {
+        section.lb-section aria-labelledby="person" {
+            h2 #person { "Patient details" }
+            @if tables.is_empty() { p { "No further details are recorded for this patient." } }
+            @for table in tables { (self::table(table)) }
         }
     }
 }
 
 /// Renders a section.
 pub fn section(section: &SectionView) -> Markup {
-    let is_loud = !matches!(section.state, SectionState::Recorded | SectionState::NoneRecorded);
+    let label = label(section.state);
+    let is_quiet = section.state == SectionState::NoneRecorded && section.tables.is_empty();
     html! {
-        section.lb-section.lb-section--loud[is_loud] aria-labelledby=(section.id.code()) {
+        section.lb-section.lb-section--loud[label.is_some()].lb-section--quiet[is_quiet]
+            aria-labelledby=(section.id.code()) {
             h2 id=(section.id.code()) {
                 (section.title)
-                @if let Some(label) = label(section.state) { " " span.lb-state { (label) } }
+                @if let Some(label) = label { " " span.lb-state { (label) } }
             }
-            @for sentence in sentences(section.id, section.state, &section.title) { p { (sentence) } }
             @for note in &section.notes { p.lb-note { (note) } }
+            @if section.notes.is_empty() && section.tables.is_empty() {
+                p.lb-note { (fallback(section.state)) }
+            }
             @for table in &section.tables { (self::table(table)) }
         }
     }
@@ -57,32 +75,24 @@ fn label(state: SectionState) -> Option<&'static str> {
     }
 }
 
-fn sentences(id: SectionId, state: SectionState, title: &str) -> Vec<String> {
+/// Says what an empty section means when the record itself says nothing about it; a section is never blank.
+fn fallback(state: SectionState) -> &'static str {
     match state {
-        SectionState::Recorded => Vec::new(),
-        SectionState::NoneRecorded if id == SectionId::Allergies => vec![
-            format!("No '{title}' data is recorded for this patient."),
-            "Nobody has recorded that the patient has no allergies: ask.".to_owned(),
-        ],
-        SectionState::NoneRecorded => vec![format!("No '{title}' data is recorded for this patient.")],
-        SectionState::NotSupplied => vec![
-            format!("This system does not support retrieval of '{title}' data."),
-            "This data may still exist in the source system.".to_owned(),
-        ],
-        SectionState::Withheld => vec![
-            format!("Access is denied to '{title}' data for this patient."),
-            "Items excluded due to confidentiality and/or patient preferences".to_owned(),
-        ],
-        SectionState::Unavailable => vec![
-            format!("'{title}' data could not be supplied when this copy was made."),
-            "This data may still exist in the source system.".to_owned(),
-        ],
+        SectionState::Recorded => "Items are recorded, and none of them can be shown. Look in the source system.",
+        SectionState::NoneRecorded => "Nothing is recorded in this section for this patient.",
+        SectionState::NotSupplied => "This data is not supplied to this copy. It may exist in the source system.",
+        SectionState::Withheld => "This data was withheld by the source system.",
+        SectionState::Unavailable => "This data is not available in this copy. It may exist in the source system.",
     }
 }
 
+/// From this many columns on, a table stacks its cells on screens of middling width too, so that none is cut.
+const WIDE_COLUMNS: usize = 8;
+
 fn table(table: &TableView) -> Markup {
+    let is_wide = table.columns.len() >= WIDE_COLUMNS;
     html! {
-        table.nhsuk-table.nhsuk-table-responsive.lb-table role="table" {
+        table.nhsuk-table.nhsuk-table-responsive.lb-table.lb-table--wide[is_wide] role="table" {
             @if !table.caption.is_empty() { caption { (table.caption) } }
             thead.nhsuk-table__head role="rowgroup" {
                 tr role="row" {
@@ -97,22 +107,46 @@ fn table(table: &TableView) -> Markup {
 }
 
 fn row(columns: &[&'static str], row: &RowView) -> Markup {
+    let last = row.cells.len().saturating_sub(1);
     html! {
         tr.nhsuk-table__row role="row" {
             @for (at, content) in row.cells.iter().enumerate() {
-                (cell(columns.get(at).copied().unwrap_or_default(), &self::content(content)))
+                (cell(columns.get(at).copied().unwrap_or_default(), &html! {
+                    (self::content(content))
+                    @if at == last { (more(&row.more)) }
+                }))
             }
         }
     }
 }
 
 fn content(cell: &CellView) -> Markup {
+    // What a row is about stands in a cell's first line; the lines below it are details.
+    let (first, rest) = cell.text.split_once('\n').unwrap_or((&cell.text, ""));
     html! {
         @match cell.emphasis {
-            Emphasis::Normal => { (cell.text) }
-            Emphasis::Strong => { span.lb-strong { (cell.text) } }
-            Emphasis::Quiet => { span.lb-quiet { (cell.text) } }
-            Emphasis::Warning => { span.lb-high { (cell.text) } }
+            Emphasis::Plain => { (first) }
+            Emphasis::Strong => { strong { (first) } }
+            Emphasis::Alert => { strong.lb-alert { (first) } }
+            Emphasis::Void => { span.lb-void { (first) } }
+        }
+        @if !rest.is_empty() { div { (rest) } }
+    }
+}
+
+/// Renders what only machines need of an item, folded away: nothing that a source wrote is left out.
+fn more(fields: &[Field]) -> Markup {
+    html! {
+        @if !fields.is_empty() {
+            details.lb-more {
+                summary { "Codes" }
+                (self::fields(fields))
+            }
         }
     }
+}
+
+/// Renders labelled texts.
+pub fn fields(fields: &[Field]) -> Markup {
+    html! { dl { @for field in fields { dt { (field.label) } dd { (field.text) } } } }
 }

@@ -67,7 +67,7 @@ fn fields(unlock: &Unlock) -> Markup {
         @match &unlock.key {
             Key::Passphrase { of } => {
                 div.nhsuk-form-group {
-                    label.nhsuk-label.nhsuk-label--m for=(PASSPHRASE_FIELD) { "Passphrase" }
+                    label.nhsuk-label.nhsuk-label--s for=(PASSPHRASE_FIELD) { "Passphrase" }
                     div #of.nhsuk-hint { "The passphrase of " (of) ". Pasting is allowed." }
                     input #passphrase.nhsuk-input.nhsuk-input--width-20 type="password" name=(PASSPHRASE_FIELD)
                         autocomplete="current-password" spellcheck="false" autocapitalize="none"

@@ -175,7 +175,8 @@ mod tests {
     #[test]
     fn a_form_is_taken_from_our_own_page_only() {
         let ours = format!("http://{US}");
-        let cases: [(&[(&str, &str)], Result<(), Refusal>); 9] = [
+        type Headers<'a> = &'a [(&'a str, &'a str)];
+        let cases: [(Headers<'_>, Result<(), Refusal>); 9] = [
             (&[("origin", &ours), FORM], Ok(())),
             (&[("origin", &ours), ("sec-fetch-site", "same-origin"), FORM], Ok(())),
             (&[("origin", "null"), ("sec-fetch-site", "same-origin"), FORM], Ok(())),

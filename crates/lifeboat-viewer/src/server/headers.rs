@@ -23,7 +23,7 @@ pub const SECURITY_HEADERS: [(&str, &str); 9] = [
     (
         "permissions-policy",
         "accelerometer=(), camera=(), clipboard-read=(), display-capture=(), geolocation=(), gyroscope=(), \
-         microphone=(), midi=(), payment=(), usb=(), serial=(), bluetooth=()",
+         microphone=(), midi=(), payment=(), usb=(), serial=()",
     ),
 ];
 

@@ -6,11 +6,12 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::civil::Date;
-use lifeboat_clinical::view::{DayListView, day_list_view, patient_view};
+use lifeboat_clinical::view::{DayListView, HalfDay, SlotView, day_list_view, patient_view};
 use lifeboat_format::RecordKey;
+use lifeboat_replica::OpenedRecord;
 use serde::Deserialize;
 
-use super::app::{App, OpenSession, Records, SignedForm, frame, message_page, random_failed, respond, see_other};
+use super::app::{App, OpenSession, Records, SignedForm, frame, random_failed, respond, see_other};
 use super::entry::ask_again;
 use super::handles::Query;
 use crate::age::show_day;
@@ -41,7 +42,7 @@ pub async fn day(State(app): State<App>, Records(session): Records, Path(day): P
 }
 
 async fn show_day_list(app: &App, session: &OpenSession, day: Date) -> Response {
-    let (site, record) = read(app, &session.site, async |site| site.day(day).await).await;
+    let (site, record) = read(app, &session.site, Wanted::Day(day)).await;
     let content = match record {
         Ok(Some(record)) => match day_list_view(&record.bytes) {
             Ok(view) => match sessions(app, &site, &view) {
@@ -120,23 +121,128 @@ pub async fn found(State(app): State<App>, Records(session): Records, Path(handl
 /// Shows one patient's record.
 pub async fn patient(State(app): State<App>, Records(session): Records, Path(handle): Path<String>) -> Response {
     let Some(key) = app.desk().key(&handle) else { return not_here(&app, &session) };
-    let (site, record) = read(&app, &session.site, async |site| site.record(key).await).await;
+    let (site, record) = read(&app, &session.site, Wanted::Patient(key)).await;
     let strip = site.strip(app.now(), &app.ages);
     let frame = frame(&app, &strip, &session.form, Place::Elsewhere);
     let why = match record {
         Ok(Some(record)) => match patient_view(&record.bytes, practice_day(app.now())) {
             Ok(view) => return respond(StatusCode::OK, patient_page::page(&frame, &view)),
-            Err(_) => Unreadable { tried: vec![(record_name(&site), "its content is not a patient's record".to_owned())] },
+            Err(_) => Unreadable { tried: vec![(site.reading_name(), "its content is not a patient's record".to_owned())] },
         },
-        Ok(None) => Unreadable { tried: vec![(record_name(&site), "the snapshot holds no such record".to_owned())] },
+        Ok(None) => Unreadable { tried: vec![(site.reading_name(), "the snapshot holds no such record".to_owned())] },
         Err(unreadable) => unreadable,
     };
     match site.people().banner(&key) {
         Some(known) => {
-            let tried = why.tried.iter().map(|(name, why)| (name.clone(), why.clone())).collect();
-            let page = patient_page::unreadable(&frame, &known, &patient_page::Unreadable { tried });
+            let page = patient_page::unreadable(&frame, &known, &why.tried);
             respond(StatusCode::OK, page)
         }
         None => not_here(&app, &session),
     }
+}
+
+/// A record to read.
+#[derive(Debug, Clone, Copy)]
+enum Wanted {
+    Patient(RecordKey),
+    Day(Date),
+}
+
+impl Wanted {
+    async fn read(self, site: &OpenSite) -> Result<Option<OpenedRecord>, Unreadable> {
+        match self {
+            Self::Patient(key) => site.record(key).await,
+            Self::Day(day) => site.day(day).await,
+        }
+    }
+}
+
+/// Reads a record; when no copy gives it, asks all replicas again and tries once more.
+async fn read(
+    app: &App,
+    site: &Arc<OpenSite>,
+    wanted: Wanted,
+) -> (Arc<OpenSite>, Result<Option<OpenedRecord>, Unreadable>) {
+    let unreadable = match wanted.read(site).await {
+        Ok(read) => return (Arc::clone(site), Ok(read)),
+        Err(unreadable) => unreadable,
+    };
+    match ask_again(app, site).await {
+        Some(again) => {
+            let read = wanted.read(&again).await;
+            (again, read)
+        }
+        None => (Arc::clone(site), Err(unreadable)),
+    }
+}
+
+fn sessions(app: &App, site: &OpenSite, view: &DayListView) -> Result<Vec<Session>, RandomError> {
+    view.sessions
+        .iter()
+        .map(|session| {
+            let half = match session.half {
+                HalfDay::Morning => "morning",
+                HalfDay::Afternoon => "afternoon",
+                HalfDay::Untimed => "no time given",
+            };
+            let appointments = session.slots.iter().map(|slot| appointment(app, site, slot));
+            Ok(Session {
+                title: format!("{}, {half}", session.clinician),
+                appointments: appointments.collect::<Result<_, _>>()?,
+            })
+        })
+        .collect()
+}
+
+fn appointment(app: &App, site: &OpenSite, slot: &SlotView) -> Result<Appointment, RandomError> {
+    let key = slot.patient_key.as_deref().and_then(|key| key.parse::<RecordKey>().ok());
+    let known = key.map(|key| line(app, site, key)).transpose()?.flatten();
+    let who = match (known, &slot.name_as_booked) {
+        (Some(person), _) => Who::Patient(Box::new(person)),
+        (None, Some(name)) => Who::NoRecord(name.clone()),
+        (None, None) if key.is_some() => Who::NoRecord("Name not given".to_owned()),
+        (None, None) => Who::Nobody,
+    };
+    let place: Vec<&str> = slot.channel.iter().chain(&slot.location).map(String::as_str).collect();
+    Ok(Appointment {
+        time: match &slot.until {
+            Some(until) => format!("{}–{until}", slot.time),
+            None => slot.time.clone(),
+        },
+        who,
+        status: slot.status.clone(),
+        is_off: slot.is_void,
+        reason: slot.reason.clone().unwrap_or_default(),
+        place: place.join(", "),
+        details: slot.details.clone(),
+        more: slot.more.clone(),
+    })
+}
+
+/// Returns what lists show about a patient; nothing when the patient is not in the snapshot.
+fn line(app: &App, site: &OpenSite, key: RecordKey) -> Result<Option<PersonLine>, RandomError> {
+    let Some(mut line) = site.people().line(&key) else { return Ok(None) };
+    let href = match app.desk().handles() {
+        Some(handles) => format!("/p/{}", handles.of(key)?),
+        None => "/unlock".to_owned(),
+    };
+    line.href = href;
+    line.is_unreadable = site.is_unreadable(&key);
+    Ok(Some(line))
+}
+
+fn sentences(unreadable: &Unreadable) -> String {
+    let one = |(name, why): &(String, String)| format!("Copy {name}: {why}.");
+    unreadable.tried.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+fn not_here(app: &App, session: &OpenSession) -> Response {
+    let strip = session.site.strip(app.now(), &app.ages);
+    let page = message::page(&frame(app, &strip, &session.form, Place::Elsewhere), &Message {
+        heading: "This address is not known",
+        text: "It was made in an earlier session, or it belongs to another copy. Addresses of records work only until \
+               the viewer is locked.",
+        remedy: "Find the patient again in the day list or with the search.",
+    });
+    respond(StatusCode::NOT_FOUND, page)
 }

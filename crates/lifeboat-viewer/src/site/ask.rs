@@ -18,9 +18,9 @@ use crate::age::{AgeLimits, CopyAge, show_instant};
 use crate::pages::unlock::FoundReplica;
 
 /// The longest that a replica is waited for.
-pub const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
+pub(crate) const ANSWER_TIME_MAX: Duration = Duration::from_secs(10);
 /// The longest that the others are waited for once one has answered well.
-pub const OTHERS_TIME_MAX: Duration = Duration::from_secs(3);
+pub(crate) const OTHERS_TIME_MAX: Duration = Duration::from_secs(3);
 
 /// What one replica answered, with what is needed to read on.
 #[derive(Debug, Clone)]

@@ -80,6 +80,9 @@ pub struct InitArgs {
     /// The folder that the clinical system writes its extract into.
     #[arg(long, value_name = "DIR")]
     pub source: PathBuf,
+    /// A file is taken when it has not changed for this long, such as 2s.
+    #[arg(long, value_name = "DURATION")]
+    pub stable_after: Option<String>,
     /// The folder for the spool and the state; needs room for one whole copy.
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
@@ -120,14 +123,14 @@ pub enum Level {
     Presence,
     /// Every byte is what was signed. Needs no decryption key.
     Digest,
-    /// Every record opens and is a FHIR document. Needs an identity.
+    /// Every record opens as well. Needs an identity.
     Open,
 }
 
 /// Arguments of `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// What to verify: a replica's name, a folder, or an address. All replicas unless said.
+    /// What to verify: a replica's name, a folder, or an address. The spool and all replicas unless said.
     #[arg(value_name = "REPLICA")]
     pub replicas: Vec<String>,
     /// How deeply.
@@ -145,6 +148,9 @@ pub struct VerifyArgs {
     /// A file with the kit's passphrase.
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// A checkpoint kept from an earlier day: the copy must hold it or continue it.
+    #[arg(long, value_name = "FILE")]
+    pub known: Option<PathBuf>,
 }
 
 /// Arguments of `restore`.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use lifeboat_format::{SiteCode, VerificationKey};
 use lifeboat_replica::Writer;
 use lifeboat_replica::durable;
-use lifeboat_replica::location::ReplicaUrl;
+use lifeboat_replica::ReplicaUrl;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -122,6 +122,7 @@ fn initial_values(args: &InitArgs, folder: &Path) -> Result<InitialValues, Comma
         name: args.name.clone(),
         verification_key: String::new(),
         source: path_text(&absolute(&args.source)),
+        stable_after: args.stable_after.clone(),
         state: path_text(&state),
         replicas: replicas.collect::<Result<_, CommandError>>()?,
     })

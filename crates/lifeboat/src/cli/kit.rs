@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use lifeboat_format::{Identity, Kit, KitOptions, KitReplica, WORK_FACTOR_DEFAULT};
 use lifeboat_replica::durable::{self, Created};
-use lifeboat_replica::location::{ReplicaName, ReplicaUrl};
+use lifeboat_replica::{ReplicaName, ReplicaUrl};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -74,7 +74,7 @@ pub(super) fn run(global: &Global, command: &KitCommand) -> Result<Box<dyn Repor
         created: clock::now(),
     };
     let sealed =
-        kit.seal(&passphrase, WORK_FACTOR_DEFAULT).map_err(|source| CommandError::MakeKit { source })?;
+        kit.seal(&passphrase, WORK_FACTOR_DEFAULT).map_err(|source| CommandError::MakeKit { source: Box::new(source) })?;
     // The kit first: a recipient without a kit could open nothing, and would look as if they could.
     match durable::create(to, &sealed) {
         Ok(Created::New) => {}

@@ -73,7 +73,7 @@ fn flattened(command: Command, parent: &str) -> Vec<(String, Command)> {
         "" => command.get_name().to_owned(),
         parent => format!("{parent}-{}", command.get_name()),
     };
-    let mut all = vec![(name.clone(), command.clone().name(name.clone()).display_name(name.clone()))];
+    let mut all = vec![(name.clone(), command.clone().display_name(name.clone()))];
     for below in command.get_subcommands().filter(|below| below.get_name() != "help") {
         all.extend(flattened(below.clone(), &name));
     }

@@ -11,6 +11,7 @@ mod passphrase;
 mod recipients;
 mod restore;
 mod run;
+mod site_commands;
 mod snapshot;
 mod status;
 mod verify;
@@ -22,8 +23,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser as _};
 
-pub use self::args::{Cli, Command, DemoArgs, Global, Level};
+pub use self::args::{Cli, Command, DemoArgs, Global, InitArgs, Level};
 pub use self::manual::reference_page;
+pub(crate) use self::site_commands::SiteCommands;
 use crate::error::{CommandError, ExitStatus};
 use crate::output::{Form, Output, ProgressChoice, Report, Volume};
 
@@ -77,5 +79,16 @@ fn dispatch(cli: &Cli, output: Output) -> Result<Box<dyn Report>, CommandError> 
         Command::Demo(args) => crate::demo::run(args, output),
         Command::Completions(args) => Ok(manual::completions(args, Cli::command())),
         Command::Man(args) => manual::man(args, Cli::command()),
+    }
+}
+
+/// Runs one command line; returns its exit status with its result or error as JSON.
+#[cfg(test)]
+pub(crate) fn run_for_test(arguments: &[&str]) -> (ExitStatus, serde_json::Value) {
+    let line = ["lifeboat", "--no-progress", "--quiet"].iter().chain(arguments);
+    let cli = Cli::try_parse_from(line).expect("the command line is valid");
+    match dispatch(&cli, output(&cli.global)) {
+        Ok(report) => (report.exit(), report.json()),
+        Err(error) => (error.exit(), error.to_json()),
     }
 }

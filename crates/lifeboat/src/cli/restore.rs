@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Write};
 use std::path::Path;
 
 use lifeboat_format::{IDENTITY_FILE_BYTES_MAX, Identity, KIT_BYTES_MAX, Kit};
-use lifeboat_replica::location::{ReplicaLocation, ReplicaOptions};
+use lifeboat_replica::{ReplicaLocation, ReplicaOptions};
 use lifeboat_replica::{Access, Reader};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -118,7 +118,7 @@ pub(super) fn holder(
             let passphrase = passphrase::existing(passphrase_file)?;
             let kit = Kit::open(&sealed, &passphrase).map_err(|source| CommandError::OpenKit {
                 path: path.to_owned(),
-                source,
+                source: Box::new(source),
             })?;
             Ok(Holder { identity: kit.identity.clone(), kit: Some(kit) })
         }
@@ -129,7 +129,7 @@ pub(super) fn holder(
     }
 }
 
-fn read(path: &Path, bytes_max: usize, what: &'static str) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+pub(super) fn read(path: &Path, bytes_max: usize, what: &'static str) -> Result<Zeroizing<Vec<u8>>, CommandError> {
     let failed = |source| CommandError::Read { what, path: path.to_owned(), source };
     let mut bytes = Zeroizing::new(Vec::new());
     let file = File::open(path).map_err(failed)?;
@@ -177,7 +177,7 @@ pub(super) fn readers(
     }
 }
 
-fn kit_readers(kit: &Kit) -> Vec<Result<Reader, ReplicasError>> {
+pub(super) fn kit_readers(kit: &Kit) -> Vec<Result<Reader, ReplicasError>> {
     kit.replicas
         .iter()
         .map(|replica| {

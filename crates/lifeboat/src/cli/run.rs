@@ -32,9 +32,9 @@ pub(super) fn run(global: &Global) -> Result<Box<dyn Report>, CommandError> {
     Ok(Box::new(Stopped))
 }
 
-fn service_error(error: ServiceError) -> CommandError {
+pub(super) fn service_error(error: ServiceError) -> CommandError {
     match error {
         ServiceError::Setup(error) => error.into(),
-        other => CommandError::Service(other),
+        other => CommandError::Service(Box::new(other)),
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use lifeboat_replica::location::{ReplicaLocation, ReplicaName, ReplicaOptions, ReplicaUrl, Secret};
+use lifeboat_replica::{ReplicaLocation, ReplicaName, ReplicaOptions, ReplicaUrl, Secret};
 use toml::de::DeTable;
 
 use super::section::{Findings, Section};

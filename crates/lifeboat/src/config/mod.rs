@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use lifeboat_format::{SiteCode, VerificationKey};
-use lifeboat_replica::location::{ReplicaName, ReplicaUrl};
+use lifeboat_replica::{ReplicaName, ReplicaUrl};
 
 pub use self::problem::{Problem, Reason};
 pub use self::recipients::{RecipientEntry, RecipientList, RecipientsError};
@@ -288,8 +288,8 @@ pub fn default_path(user_is_root: UserIsRoot) -> PathBuf {
     match std::env::var_os(CONFIG_VARIABLE) {
         Some(path) if !path.is_empty() => PathBuf::from(path),
         _ => match user_is_root {
-            UserIsRoot::Yes if !Path::new(LOCAL_PATH).exists() => PathBuf::from(SYSTEM_PATH),
-            _ => PathBuf::from(LOCAL_PATH),
+            UserIsRoot::Yes => PathBuf::from(SYSTEM_PATH),
+            UserIsRoot::No => PathBuf::from(LOCAL_PATH),
         },
     }
 }

@@ -74,7 +74,7 @@ impl fmt::Display for Problem {
 }
 
 /// Returns the candidate most like `word`, when one is like it at all.
-pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 2).max(2);
     candidates
         .into_iter()

@@ -134,6 +134,8 @@ pub struct InitialValues {
     pub verification_key: String,
     /// The source folder.
     pub source: String,
+    /// How long a file must not have changed; the default when absent.
+    pub stable_after: Option<String>,
     /// The state folder.
     pub state: String,
     /// The replicas: name and address.
@@ -147,6 +149,7 @@ impl InitialValues {
             ("site", "name") => &self.name,
             ("site", "verification_key") if !self.verification_key.is_empty() => &self.verification_key,
             ("source", "path") => &self.source,
+            ("source", "stable_after") => self.stable_after.as_ref()?,
             ("state", "path") => &self.state,
             _ => return (setting.need == Need::Required).then(|| setting.value.to_owned()),
         };

@@ -74,11 +74,6 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Returns the line on which the section begins.
-    pub(super) fn line(&self) -> Option<usize> {
-        self.line
-    }
-
     /// Opens the section `name`; one that is absent reads as empty.
     pub(super) fn section(&self, name: &str) -> Section<'a> {
         let value = self.value(name);

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use lifeboat_format::SigningKey;
+
 use super::{
     Config, ConfigError, InitialValues, RecipientEntry, RecipientList, RecipientsError, SETTINGS, load,
     reference_page, sample,
@@ -130,17 +132,22 @@ fn text_that_is_not_toml_is_refused_with_its_line() {
 
 #[test]
 fn the_file_that_init_writes_is_accepted_and_shows_every_setting() {
+    let keys = SigningKey::generate("lifeboat/A81001").expect("a key");
     let values = InitialValues {
         code: "A81001".into(),
         name: "The \"Old\" Surgery".into(),
+        verification_key: keys.verification_key().to_string(),
         source: "/srv/source".into(),
+        stable_after: Some("1s".into()),
         state: "/var/lib/lifeboat".into(),
         replicas: vec![("usb".into(), "/mnt/usb".into()), ("nas".into(), "/mnt/nas".into())],
     };
     let text = sample(&values);
     let config = parse(&text).expect("the sample is whole");
     assert_eq!(config.site.name, "The \"Old\" Surgery");
+    assert_eq!(config.site.verification_key, Some(keys.verification_key()));
     assert_eq!(config.replicas.len(), 2);
+    assert_eq!(config.source.stable_after, Duration::from_secs(1));
     for setting in SETTINGS {
         let shown = text.contains(&format!("\n{} = ", setting.key))
             || text.contains(&format!("\n# {} = ", setting.key));
@@ -151,10 +158,13 @@ fn the_file_that_init_writes_is_accepted_and_shows_every_setting() {
 
 #[test]
 fn every_default_that_the_sample_shows_is_accepted_when_it_is_uncommented() {
+    let keys = SigningKey::generate("lifeboat/A81001").expect("a key");
     let values = InitialValues {
         code: "A81001".into(),
         name: "Example Surgery".into(),
+        verification_key: keys.verification_key().to_string(),
         source: "/srv/source".into(),
+        stable_after: None,
         state: "/var/lib/lifeboat".into(),
         replicas: vec![("cloud".into(), "s3://bucket/site".into())],
     };

@@ -2,16 +2,11 @@
 
 use super::{Engine, EngineError, EngineSettings, HostKeys};
 use super::state::SiteState;
+use lifeboat_replica::EpochFiles;
 use lifeboat_format::{
     EpochEntry, EpochNumber, EpochRecipient, Manifest, Passphrase, generate_epoch, seal_epoch_secret,
     seal_epoch_secret_with_passphrase,
 };
-
-/// The sealed secret of an epoch that has just been started.
-pub(crate) struct EpochFiles {
-    pub(crate) recipients: Vec<u8>,
-    pub(crate) passphrase: Option<Vec<u8>>,
-}
 
 /// The epoch in use.
 pub(crate) struct Epoch {
@@ -29,14 +24,14 @@ impl Epoch {
     /// The secret lives in memory only until it is sealed; nobody on this host can open it afterwards.
     pub(crate) fn start(engine: &Engine) -> Result<Self, EngineError> {
         let settings = &engine.settings;
-        let number = engine.spool.next_epoch()?;
+        let number = engine.history.next_epoch()?;
         let secret = generate_epoch(number, &settings.site, &engine.keys.lookup);
         let recipients = seal_epoch_secret(&secret, &settings.recipients)?;
         let seal = |passphrase: &Passphrase| {
             seal_epoch_secret_with_passphrase(&secret, passphrase, settings.passphrase_work_factor)
         };
         let passphrase = settings.passphrase.as_ref().map(seal).transpose()?;
-        let files = EpochFiles { recipients, passphrase };
+        let files = EpochFiles { number, recipients, passphrase };
         Ok(Self { number, recipient: secret.recipient(), entry: None, files: Some(files) })
     }
 

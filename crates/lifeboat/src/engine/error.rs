@@ -3,8 +3,8 @@
 use super::grouper::SpillError;
 use super::source::SourceError;
 use super::state::StateError;
-use lifeboat_format::{DictionaryError, EpochError, PackId, SealError};
-use lifeboat_replica::{ErrorClass, spool::SpoolError};
+use lifeboat_format::{BuildIndexError, DictionaryError, EpochError, ObjectKey, SealError, SiteError};
+use lifeboat_replica::{ErrorClass, WriteError};
 use std::io;
 use std::path::PathBuf;
 
@@ -39,7 +39,7 @@ pub enum EngineError {
     Spill(#[from] SpillError),
     /// The spool could not be read or written.
     #[error("cannot use the spool")]
-    Spool(#[from] SpoolError),
+    Spool(#[from] WriteError),
     /// A record could not be sealed.
     #[error("cannot seal a record")]
     Seal(#[from] SealError),
@@ -51,16 +51,36 @@ pub enum EngineError {
     Epoch(#[from] EpochError),
     /// The index could not be built.
     #[error("cannot build the index")]
-    Index(#[from] lifeboat_format::IndexError),
+    Index(#[from] BuildIndexError),
+    /// There is no snapshot that a heartbeat could confirm.
+    #[error("there is no snapshot to confirm")]
+    NothingToConfirm,
     /// An empty pack refused a blob.
     #[error("a blob fits no pack")]
     PackRefused,
-    /// A pack in the spool is not what it was.
-    #[error("the spool's copy of pack {pack} is damaged")]
+    /// An object in the spool is not what it was.
+    #[error("the spool's copy of {object} is damaged")]
     SpoolDamaged {
-        /// The pack.
-        pack: PackId,
+        /// The object.
+        object: ObjectKey,
     },
+    /// A file of the spool cannot be read.
+    #[error("cannot read {} in the spool", path.display())]
+    SpoolFile {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The site's name or key cannot describe a site.
+    #[error("the site cannot be described")]
+    Site(#[from] SiteError),
+    /// No epoch number is left.
+    #[error("all epoch numbers are used up")]
+    EpochsUsedUp,
+    /// The runtime for reading the spool did not start.
+    #[error("cannot start the runtime")]
+    Runtime(#[source] io::Error),
 }
 
 impl EngineError {
@@ -74,10 +94,19 @@ impl EngineError {
             | Self::StateFolder { .. }
             | Self::Source(_)
             | Self::State(_)
+            | Self::SpoolFile { .. }
+            | Self::Site(_)
+            | Self::Runtime(_)
             | Self::Spill(_) => ErrorClass::Operator,
             Self::Spool(error) => error.class(),
             Self::SpoolDamaged { .. } => ErrorClass::Corrupt,
-            Self::Seal(_) | Self::Dictionary(_) | Self::Epoch(_) | Self::Index(_) | Self::PackRefused => ErrorClass::Bug,
+            Self::Seal(_)
+            | Self::Dictionary(_)
+            | Self::Epoch(_)
+            | Self::EpochsUsedUp
+            | Self::Index(_)
+            | Self::NothingToConfirm
+            | Self::PackRefused => ErrorClass::Bug,
         }
     }
 
@@ -91,7 +120,7 @@ impl EngineError {
                 "let the exporter finish, or have it write elsewhere and rename the finished file into the folder"
             }
             Self::Source(SourceError::Unreadable { .. }) => "check `source.path` and that this user may read it",
-            Self::SpoolDamaged { .. } => "run `lifeboat verify` on the spool and copy the pack from a replica that is whole",
+            Self::SpoolDamaged { .. } => "run `lifeboat verify` on the spool and copy the object from a replica that is whole",
             Self::State(StateError::Sealed(_)) => {
                 "put the former host key back, or move the state database away: it is rebuilt from the source"
             }

@@ -55,7 +55,7 @@ impl Grouper {
         Self::with_memory(WAITING_BYTES_MAX)
     }
 
-    fn with_memory(waiting_bytes_max: usize) -> Result<Self, SpillError> {
+    pub(crate) fn with_memory(waiting_bytes_max: usize) -> Result<Self, SpillError> {
         Ok(Self {
             partitions: (0..PARTITIONS).map(|_| Partition::default()).collect(),
             waiting_bytes: 0,

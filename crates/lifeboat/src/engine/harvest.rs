@@ -11,6 +11,7 @@ use super::stream::{Document, Work};
 use super::survey::{Digester, DocumentRow, OwnerKey, RecordGroup, Survey, reference_key};
 use jiff::civil::Date;
 use lifeboat_clinical::fhir::{self, DayWindow, Owner, Piece};
+use lifeboat_clinical::problem::Problem;
 use lifeboat_clinical::record::{self, FeedProfile, Person, SharedResources};
 use lifeboat_format::{Dictionary, EpochRecipient, LookupKey, RecordKey, RecordName, Sealer};
 use std::collections::{BTreeMap, HashMap};
@@ -31,6 +32,8 @@ pub(crate) struct Built {
     pub(crate) sections: Vec<(String, u32)>,
     pub(crate) appointments: u32,
     pub(crate) bytes: u64,
+    /// What had to be left out or decided while building it.
+    pub(crate) problems: Vec<Problem>,
     /// The sealed record, unless the one that lies sealed already says the same.
     pub(crate) blob: Option<Vec<u8>>,
 }
@@ -58,7 +61,8 @@ pub(crate) struct Harvest<'a> {
 
 /// One worker's tools and what went wrong with it.
 pub(crate) struct Harvester {
-    sealer: Sealer,
+    /// Missing only when it could not be made, which `failure` tells.
+    sealer: Option<Sealer>,
     failure: Option<EngineError>,
     unreadable: Vec<UnreadableInput>,
 }
@@ -105,7 +109,8 @@ impl Work for Harvest<'_> {
         for (key, pieces) in pieces {
             let alone = self.wanted.get(&key).is_some_and(|wanted| wanted.group.group.documents == 1);
             let product = if alone {
-                match self.build(&mut harvester.sealer, key, pieces) {
+                let Some(sealer) = &mut harvester.sealer else { return };
+                match self.build(sealer, key, pieces) {
                     Ok(built) => Product::Built(Box::new(built)),
                     Err(error) => {
                         harvester.failure = Some(error);
@@ -148,7 +153,7 @@ impl Harvest<'_> {
     }
 
     /// The document's pieces, for wanted records only.
-    fn by_record(&self, pieces: Vec<Piece>) -> BTreeMap<RecordKey, Vec<Piece>> {
+    pub(crate) fn by_record(&self, pieces: Vec<Piece>) -> BTreeMap<RecordKey, Vec<Piece>> {
         let mut records: BTreeMap<RecordKey, Vec<Piece>> = BTreeMap::new();
         let mut keys: HashMap<Owner, Option<RecordKey>> = HashMap::new();
         for piece in pieces {
@@ -178,7 +183,12 @@ impl Harvest<'_> {
 
     /// The record key of the patient whom an appointment names.
     fn patient_key(&self, named: &str) -> Option<String> {
-        Some(self.survey.resolve(reference_key(self.lookup, named)).to_string())
+        let by_name = self.lookup.record_key(&RecordName::Patient(named));
+        if self.survey.names_patient(by_name) {
+            return Some(by_name.to_string());
+        }
+        let by_reference = self.survey.resolve(reference_key(self.lookup, named));
+        self.survey.names_patient(by_reference).then(|| by_reference.to_string())
     }
 
     /// Builds one record and seals it if it says anything new.
@@ -198,20 +208,20 @@ impl Harvest<'_> {
 
     /// Builds one record and returns its bytes beside what is known of it.
     pub(crate) fn unsealed(&self, key: RecordKey, day: Option<Date>, pieces: Vec<Piece>) -> (Built, Vec<u8>) {
-        let (bytes, person, sections, appointments) = match day {
+        let (bytes, person, sections, appointments, problems) = match day {
             Some(day) => {
                 let list = record::build_day_list(day, pieces, &|named| self.patient_key(named), self.shared);
-                (list.bytes, None, Vec::new(), list.appointments)
+                (list.bytes, None, Vec::new(), list.appointments, list.problems)
             }
             None => {
                 let made = record::build_patient_record(pieces, self.shared, self.profile, self.today);
-                let sections = made.sections.iter().map(|section| (section.id.code().to_owned(), section.items));
-                (made.bytes, Some(made.person), sections.collect(), 0)
+                let sections = made.sections.iter().map(|(section, _, items)| (section.code().to_owned(), *items));
+                (made.bytes, Some(made.person), sections.collect(), 0, made.problems)
             }
         };
         let digest = self.digester.digest(&bytes);
         let length = bytes.len() as u64;
-        (Built { key, digest, person, sections, appointments, bytes: length, blob: None }, bytes)
+        (Built { key, digest, person, sections, appointments, bytes: length, problems, blob: None }, bytes)
     }
 }
 

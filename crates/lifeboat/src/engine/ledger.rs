@@ -5,11 +5,11 @@
 
 use super::EngineError;
 use super::harvest::Built;
+use super::history::History;
 use super::state::{PackUse, RecordRow, RecordsWriter, SectionTotal, SiteState, SourceRow, StateError, Totals};
 use super::survey::RecordGroup;
 use jiff::civil::Date;
-use lifeboat_format::{BlobPlace, Digest, DirectoryRow, FinishedPack, PackBuilder, PackId, RecordKey, RecordKind};
-use lifeboat_replica::spool::Spool;
+use lifeboat_format::{BlobPlace, Digest, DirectoryRow, FinishedPack, ObjectKey, PackBuilder, PackId, RecordKey, RecordKind};
 use std::collections::HashMap;
 
 /// Flag of a patient whose inputs could not be read this time, so that the copy is older than it looks.
@@ -77,7 +77,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Takes a built record: its row always, its blob if it was sealed.
-    pub(crate) fn take(&mut self, spool: &Spool, built: Built, group: RecordGroup) -> Result<(), EngineError> {
+    pub(crate) fn take(&mut self, history: &History, built: Built, group: RecordGroup) -> Result<(), EngineError> {
         let row = SourceRow {
             sum: group.group.sum,
             documents: group.group.documents,
@@ -100,7 +100,7 @@ impl<'a> Ledger<'a> {
             appointments: built.appointments,
         };
         self.waiting.insert(built.key, Waiting { row, is_copy: false });
-        self.push(spool, built.key, blob)
+        self.push(history, built.key, blob)
     }
 
     /// A record that says the same may still have a new directory row, when it comes back from being carried.
@@ -141,7 +141,7 @@ impl<'a> Ledger<'a> {
     }
 
     /// Copies the live blobs of `packs` together.
-    pub(crate) fn gather(&mut self, spool: &Spool, packs: &[PackId], advance: &dyn Fn(u64)) -> Result<(), EngineError> {
+    pub(crate) fn gather(&mut self, history: &History, packs: &[PackId], advance: &dyn Fn(u64)) -> Result<(), EngineError> {
         let mut rows: HashMap<PackId, Vec<(RecordKey, RecordRow)>> =
             packs.iter().map(|pack| (*pack, Vec::new())).collect();
         self.records.each_record(|key, row| {
@@ -154,39 +154,39 @@ impl<'a> Ledger<'a> {
             let mut live = rows.remove(pack).unwrap_or_default();
             live.sort_by_key(|(_, row)| row.place.offset);
             if !live.is_empty() {
-                let bytes = spool.pack(*pack)?;
+                let bytes = history.pack(*pack)?;
                 for (key, row) in live {
-                    let blob = cut(&bytes, &row.place).ok_or(EngineError::SpoolDamaged { pack: *pack })?;
+                    let blob = cut(&bytes, &row.place).ok_or(EngineError::SpoolDamaged { object: ObjectKey::Pack(*pack) })?;
                     self.waiting.insert(key, Waiting { row, is_copy: true });
                     self.changes.copied += 1;
-                    self.push(spool, key, blob)?;
+                    self.push(history, key, blob)?;
                 }
             }
             advance(1);
         }
-        self.flush(spool)
+        self.flush(history)
     }
 
-    fn push(&mut self, spool: &Spool, key: RecordKey, blob: Vec<u8>) -> Result<(), EngineError> {
+    fn push(&mut self, history: &History, key: RecordKey, blob: Vec<u8>) -> Result<(), EngineError> {
         if !self.builder.fits(blob.len()) {
-            self.flush(spool)?;
+            self.flush(history)?;
         }
         // An empty pack takes a blob of any length.
         self.builder.push(key, blob).map_err(|_| EngineError::PackRefused)
     }
 
     /// Finishes the pack under way.
-    pub(crate) fn flush(&mut self, spool: &Spool) -> Result<(), EngineError> {
+    pub(crate) fn flush(&mut self, history: &History) -> Result<(), EngineError> {
         match std::mem::take(&mut self.builder).finish() {
-            Some(finished) => self.settle(spool, &finished),
+            Some(finished) => self.settle(history, &finished),
             None => Ok(()),
         }
     }
 
     /// Writes a finished pack to the spool and keeps the rows of its records.
-    fn settle(&mut self, spool: &Spool, finished: &FinishedPack) -> Result<(), EngineError> {
+    fn settle(&mut self, history: &History, finished: &FinishedPack) -> Result<(), EngineError> {
         let bytes = finished.bytes.len() as u64;
-        spool.put_pack(finished)?;
+        history.put_pack(finished)?;
         self.changes.bytes_written += bytes;
         self.packs.insert(finished.id, PackUse { id: finished.id, bytes, live_bytes: 0, since_base: true });
         for (key, place) in finished.places.iter().copied() {

@@ -13,6 +13,7 @@ mod epoch;
 mod error;
 mod grouper;
 mod harvest;
+mod history;
 mod host_key;
 mod ledger;
 mod publish;
@@ -31,7 +32,8 @@ pub use state::StateError;
 
 use jiff::Timestamp;
 use lifeboat_format::{LookupKey, Passphrase, Recipient, SigningKey, SiteCode};
-use lifeboat_replica::{Reader, spool::Spool};
+use history::History;
+use lifeboat_replica::Reader;
 use rustix::fs::{FlockOperation, flock};
 use state::State;
 use std::fs::File;
@@ -90,7 +92,7 @@ pub enum Acceptance {
 pub struct Engine {
     settings: EngineSettings,
     keys: HostKeys,
-    spool: Spool,
+    history: History,
     state: State,
     /// Held as long as the engine lives.
     _lock: File,
@@ -106,26 +108,22 @@ impl Engine {
             return Err(EngineError::NoRecipients);
         }
         let lock = lock_state(&settings.state_dir)?;
-        let spool = Spool::open(
-            &settings.state_dir.join("spool"),
-            &settings.site,
-            &settings.site_name,
-            keys.signing.clone(),
-        )?;
+        let spool = settings.state_dir.join("spool");
+        let history = History::open(&spool, &settings.site, &settings.site_name, keys.signing.clone())?;
         let state = State::open(&settings.state_dir.join("state.redb"), keys.host.clone())?;
-        Ok(Self { settings, keys, spool, state, _lock: lock })
+        Ok(Self { settings, keys, history, state, _lock: lock })
     }
 
     /// Reads the spool, from which replicas are fed.
     #[must_use]
     pub fn spool_reader(&self) -> Reader {
-        self.spool.reader()
+        self.history.reader()
     }
 
     /// The log size that a replica must reach to be up to date.
     #[must_use]
     pub fn log_size(&self) -> u64 {
-        self.spool.log_size()
+        self.history.log_size()
     }
 
     /// Takes over history that some replica has and the spool has not, as after this host was restored from an old image.
@@ -135,7 +133,7 @@ impl Engine {
     pub async fn adopt(&mut self, replicas: &[Reader]) -> Result<bool, EngineError> {
         let mut adopted = false;
         for replica in replicas {
-            adopted |= self.spool.adopt(replica).await?;
+            adopted |= self.history.adopt(replica).await?;
         }
         Ok(adopted)
     }
@@ -179,7 +177,7 @@ impl std::fmt::Debug for Engine {
 
 fn lock_state(folder: &Path) -> Result<File, EngineError> {
     let failed = |source| EngineError::StateFolder { path: folder.into(), source };
-    lifeboat_replica::durable::create_folder(folder).map_err(|error| failed(std::io::Error::other(error)))?;
+    lifeboat_replica::durable::make_folders(folder).map_err(|error| failed(std::io::Error::other(error)))?;
     let lock = File::create(folder.join("lock")).map_err(failed)?;
     match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(lock),
@@ -187,3 +185,6 @@ fn lock_state(folder: &Path) -> Result<File, EngineError> {
         Err(error) => Err(failed(error.into())),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,20 @@
 //! Index, manifest and log entry of a snapshot, handed to the spool.
 
 use super::epoch::Epoch;
+use super::history::History;
 use super::ledger::Ledger;
 use super::report::SnapshotReport;
 use super::state::{RecordRow, Totals};
 use super::{Acceptance, EngineError, EngineSettings};
 use jiff::{SignedDuration, Timestamp};
+use lifeboat_format::log::Entry;
 use lifeboat_format::{
-    AcceptedEntry, Counts, DictEntry, Dictionary, Entry, EpochEntry, FORMAT_VERSION, FeedEntry, FileEntry,
+    AcceptedEntry, Counts, DictEntry, Dictionary, EpochEntry, FORMAT_VERSION, FeedEntry, FileEntry,
     FinishedIndex, Gate, GateReason, IndexContent, Indexes, Limits, LocatorChange, LocatorRow, Manifest,
     ManifestId, PackEntry, RecordKey, SealedDictionary, SectionCount, Sequence, Verdict, build_index,
 };
 use lifeboat_plan::gate::{GateFacts, GateVerdict};
-use lifeboat_replica::spool::{PublishSet, Spool};
+use lifeboat_replica::PublishSet;
 use std::collections::BTreeMap;
 
 /// How many intervals may pass before silence means a fault.
@@ -56,7 +58,7 @@ pub(crate) struct Published {
 
 /// Publishes a snapshot to the spool.
 pub(crate) fn publish(
-    spool: &mut Spool,
+    history: &mut History,
     settings: &EngineSettings,
     ledger: &Ledger<'_>,
     request: &Request<'_>,
@@ -73,13 +75,13 @@ pub(crate) fn publish(
         Some(base) => Indexes { base, delta: Some(index.entry()) },
         None => Indexes { base: index.entry(), delta: None },
     };
-    let newest = spool.newest();
-    let sequence = newest.as_ref().map_or(Sequence::FIRST, |newest| newest.manifest.sequence.next());
+    let newest = history.newest();
+    let sequence = newest.map_or(Sequence::FIRST, |newest| newest.manifest.sequence.next());
     let manifest = Manifest {
         format: FORMAT_VERSION,
         site: settings.site.clone(),
         sequence,
-        previous: newest.as_ref().map(|newest| newest.manifest_id),
+        previous: newest.map(|newest| newest.id),
         epoch: epoch_entry(request.epoch),
         source_time: request.source_time,
         taken: request.now,
@@ -93,26 +95,28 @@ pub(crate) fn publish(
         gate: gate(request.verdict),
         accepted: match request.verdict {
             GateVerdict::Accepted => None,
-            GateVerdict::Held(_) => spool
-                .newest_accepted()
-                .map(|accepted| AcceptedEntry { sequence: accepted.manifest.sequence, manifest: accepted.manifest_id }),
+            GateVerdict::Held(_) => history
+                .accepted()
+                .map(|accepted| AcceptedEntry { sequence: accepted.manifest.sequence, manifest: accepted.id }),
         },
     };
+    let id = manifest.id();
+    let verdict = manifest.gate.verdict;
     let set = PublishSet {
         epoch: request.epoch.files.clone(),
-        dictionaries: dictionary.into_iter().map(|(sealed, _)| sealed).collect(),
+        dicts: dictionary.into_iter().map(|(sealed, _)| sealed).collect(),
+        packs: Vec::new(),
         indexes: vec![index],
         manifest: Some(manifest),
-        entries: extra_entries(request),
-        time: request.now,
+        entries: entries(request, Entry::Snapshot { time: request.now, sequence, manifest: id, verdict }),
     };
-    let receipt = spool.publish(set)?;
+    let published = history.publish(set)?;
     let new_base_rows = (request.base == Base::New).then(|| ledger.totals().patients + ledger.totals().days.len() as u64);
     Ok(Published {
         sequence,
-        manifest: receipt.manifest,
-        log_size: receipt.log_size,
-        bytes_written: receipt.bytes_written,
+        manifest: id,
+        log_size: published.checkpoint.checkpoint.size,
+        bytes_written: published.bytes,
         new_base_rows,
     })
 }
@@ -204,8 +208,8 @@ fn gate(verdict: &GateVerdict) -> Gate {
     }
 }
 
-/// Log entries besides the snapshot's own.
-fn extra_entries(request: &Request<'_>) -> Vec<Entry> {
+/// The log entries of a snapshot: what led to it, then itself.
+fn entries(request: &Request<'_>, snapshot: Entry) -> Vec<Entry> {
     let mut entries = Vec::new();
     if request.epoch.files.is_some() {
         entries.push(Entry::Epoch { time: request.now, epoch: request.epoch.number });
@@ -213,6 +217,7 @@ fn extra_entries(request: &Request<'_>) -> Vec<Entry> {
     if let Acceptance::ByPerson { reason } = request.acceptance {
         entries.push(Entry::Event { time: request.now, name: "release".into(), detail: reason.clone() });
     }
+    entries.push(snapshot);
     entries
 }
 
@@ -227,17 +232,24 @@ pub(crate) fn gate_facts(manifest: &Manifest) -> GateFacts {
 
 /// Confirms the newest snapshot, of which nothing has changed, and completes the report.
 pub(crate) fn heartbeat(
-    spool: &mut Spool,
+    history: &mut History,
     settings: &EngineSettings,
     report: &mut SnapshotReport,
 ) -> Result<Sequence, EngineError> {
-    let due = next_by(settings, report.taken);
-    let receipt = spool.heartbeat(report.taken, report.source_time, due)?;
-    report.log_size = receipt.log_size;
-    report.bytes_written = receipt.bytes_written;
-    let counts = spool.newest().map(|newest| newest.manifest.counts).unwrap_or_default();
+    let newest = history.newest().ok_or(EngineError::NothingToConfirm)?;
+    let (sequence, counts) = (newest.manifest.sequence, newest.manifest.counts.clone());
+    let entry = Entry::Heartbeat {
+        time: report.taken,
+        sequence,
+        manifest: newest.id,
+        source_time: report.source_time,
+        next_by: next_by(settings, report.taken),
+    };
+    let published = history.publish(PublishSet { entries: vec![entry], ..PublishSet::default() })?;
+    report.log_size = published.checkpoint.checkpoint.size;
+    report.bytes_written = published.bytes;
     report.patients = counts.patients;
     report.appointments = counts.appointments;
     report.sections = counts.sections.iter().map(|(section, count)| (section.clone(), count.items)).collect();
-    Ok(receipt.sequence)
+    Ok(sequence)
 }

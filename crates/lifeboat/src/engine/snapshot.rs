@@ -3,7 +3,7 @@
 use super::dictionary::{Sample, sample};
 use super::epoch::Epoch;
 use super::grouper::Grouper;
-use super::harvest::{Harvest, Product, Wanted};
+use super::harvest::{Built, Harvest, Product, Wanted};
 use super::ledger::Ledger;
 use super::publish::{self, Base};
 use super::report::{HeldReason, Outcome, Progress, SnapshotReport, Stage, UnreadableInput};
@@ -15,12 +15,12 @@ use super::{Acceptance, Engine, EngineError};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
-use lifeboat_clinical::fhir::DayWindow;
+use lifeboat_clinical::fhir::{DayWindow, Piece};
 use lifeboat_clinical::record::{FeedProfile, SharedResources};
 use lifeboat_format::{Dictionary, Manifest, RecordKey};
 use lifeboat_plan::fold::{FoldFacts, FoldPlan, PackFacts, plan_fold};
 use lifeboat_plan::gate::{self, GateFacts, GateVerdict};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Changes when the same source would give other records, so that all of them are looked at again.
 const MAPPING: u32 = 1;
@@ -72,8 +72,8 @@ pub(super) fn take(
     let window = day_window(today);
     let surveyed = survey(engine, &listing, &window, progress)?;
     let mut report = first_report(now, &listing, &surveyed);
-    if let Some(held) = still_held(engine, &surveyed, acceptance)? {
-        return heartbeat(engine, report, held);
+    if still_held(engine, &surveyed, acceptance)? {
+        return heartbeat(engine, report, true);
     }
     let basis = basis(engine, &surveyed)?;
     let reader = engine.state.read()?;
@@ -91,14 +91,16 @@ pub(super) fn take(
     for (key, source) in &plan.carried {
         ledger.carry(*key, *source)?;
     }
-    ledger.flush(&engine.spool)?;
+    ledger.flush(&engine.history)?;
     if !listing.is_unchanged() {
         return Err(SourceError::Moved { path: engine.settings.source.clone() }.into());
     }
-    if !ledger.changes().any() && !basis.anew {
+    // After a held snapshot, the accepted state needs a snapshot of its own even if nothing differs from it.
+    let newest_is_held = engine.history.newest().is_some_and(|newest| newest.manifest.is_held());
+    if !ledger.changes().any() && !basis.anew && !newest_is_held {
         drop(ledger);
         writer.commit()?;
-        return heartbeat(engine, report, basis.site.held.is_some());
+        return heartbeat(engine, report, false);
     }
     let base = job.fold(&mut ledger, dictionary.is_some())?;
     let verdict = judge(engine, &ledger, &report, acceptance);
@@ -115,10 +117,11 @@ pub(super) fn take(
         dictionary: dictionary.as_ref(),
         base,
     };
-    let published = publish::publish(&mut engine.spool, &engine.settings, &ledger, &request)?;
+    let published = publish::publish(&mut engine.history, &engine.settings, &ledger, &request)?;
     finish_report(&mut report, &ledger, &published, &verdict);
     if let GateVerdict::Held(_) = verdict {
-        drop((ledger, writer));
+        drop(ledger);
+        drop(writer);
         remember_held(engine, &surveyed, published.manifest)?;
         return Ok(report);
     }
@@ -236,7 +239,7 @@ fn first_report(now: Timestamp, listing: &Listing, surveyed: &Surveyed) -> Snaps
         changed: 0,
         removed: 0,
         appointments: 0,
-        sections: std::collections::BTreeMap::new(),
+        sections: BTreeMap::new(),
         bytes_written: 0,
         copied: 0,
         unreadable,
@@ -246,16 +249,16 @@ fn first_report(now: Timestamp, listing: &Listing, surveyed: &Surveyed) -> Snaps
 }
 
 /// Whether the source is exactly the one that was held last time and nobody has accepted it since.
-fn still_held(engine: &Engine, surveyed: &Surveyed, acceptance: &Acceptance) -> Result<Option<bool>, EngineError> {
+fn still_held(engine: &Engine, surveyed: &Surveyed, acceptance: &Acceptance) -> Result<bool, EngineError> {
     if !matches!(acceptance, Acceptance::ByGate) {
-        return Ok(None);
+        return Ok(false);
     }
     let held = engine.state.read()?.site()?.and_then(|site| site.held);
-    let newest = engine.spool.newest();
+    let newest = engine.history.newest();
     let same = held.is_some_and(|held| {
-        held.fingerprint == surveyed.fingerprint && newest.is_some_and(|newest| newest.manifest_id == held.manifest)
+        held.fingerprint == surveyed.fingerprint && newest.is_some_and(|newest| newest.id == held.manifest)
     });
-    Ok(same.then_some(true))
+    Ok(same)
 }
 
 fn remember_held(
@@ -272,7 +275,7 @@ fn remember_held(
 }
 
 fn heartbeat(engine: &mut Engine, mut report: SnapshotReport, held: bool) -> Result<SnapshotReport, EngineError> {
-    let sequence = publish::heartbeat(&mut engine.spool, &engine.settings, &mut report)?;
+    let sequence = publish::heartbeat(&mut engine.history, &engine.settings, &mut report)?;
     report.outcome = Outcome::Heartbeat { sequence, held };
     Ok(report)
 }
@@ -282,7 +285,7 @@ fn basis(engine: &Engine, surveyed: &Surveyed) -> Result<Basis, EngineError> {
     let reader = engine.state.read()?;
     let recipients = Epoch::recipients_digest(&engine.settings, &engine.keys);
     let kept = reader.site()?;
-    let tip = kept.as_ref().map(|site| engine.spool.manifest(site.tip)).transpose()?.flatten();
+    let tip = kept.as_ref().map(|site| engine.history.manifest(site.tip)).transpose()?.flatten();
     let (Some(site), Some(tip)) = (kept, tip) else {
         let epoch = Epoch::start(engine)?;
         let site = SiteState::new(lifeboat_format::ManifestId::of(b""), epoch.number, recipients);
@@ -290,7 +293,7 @@ fn basis(engine: &Engine, surveyed: &Surveyed) -> Result<Basis, EngineError> {
     };
     if !Epoch::fits(&site, &engine.settings, &engine.keys) {
         let epoch = Epoch::start(engine)?;
-        let site = SiteState { held: site.held, ..SiteState::new(site.tip, epoch.number, recipients) };
+        let site = site.anew(epoch.number, recipients);
         return Ok(Basis { site, tip: None, anew: true, epoch });
     }
     let epoch = Epoch::of(&tip);
@@ -302,7 +305,7 @@ fn basis(engine: &Engine, surveyed: &Surveyed) -> Result<Basis, EngineError> {
         packs: Vec::new(),
     };
     if let FoldPlan::Reseal { .. } = plan_fold(&facts) {
-        let site = SiteState { held: site.held, ..SiteState::new(site.tip, epoch.number, recipients) };
+        let site = site.anew(epoch.number, recipients);
         return Ok(Basis { site, tip: None, anew: true, epoch });
     }
     Ok(Basis { site, tip: Some(tip), anew: false, epoch })
@@ -375,7 +378,11 @@ impl Job<'_> {
             return Ok(dictionary);
         }
         let profile = FeedProfile { supplied: self.surveyed.survey.supplied };
-        let shared = SharedResources::new(&self.surveyed.survey.shared);
+        let mut shared = SharedResources::default();
+        self.surveyed.survey.shared.iter().cloned().for_each(|piece| {
+            // One without an id can be referred to by nobody.
+            shared.insert(piece);
+        });
         let mut harvest = Harvest {
             state: reader,
             digester: Digester::new(self.engine.keys.host.digest_key()),
@@ -396,14 +403,14 @@ impl Job<'_> {
         harvest.dictionary = dictionary.as_ref();
         self.progress.stage(Stage::Seal, Some(plan.wanted.len() as u64));
         let mut grouper = Grouper::new()?;
-        let streamed = stream(files, threads, &harvest, &|_| {}, |product| self.collect(product, plan, ledger, &mut grouper))?;
+        let streamed = stream(files, threads, &harvest, &|_| {}, |product| self.collect(product, plan, ledger, &mut grouper, report))?;
         for harvester in streamed.states {
             report.unreadable.append(&mut harvester.finish()?);
         }
         if self.basis.anew && dictionary.is_none() {
-            return self.harvest_groups_with_dictionary(&harvest, plan, ledger, grouper);
+            return self.harvest_groups_with_dictionary(&harvest, plan, ledger, grouper, report);
         }
-        self.harvest_groups(&harvest, plan, ledger, grouper)?;
+        self.harvest_groups(&harvest, plan, ledger, grouper, report)?;
         Ok(dictionary)
     }
 
@@ -418,15 +425,10 @@ impl Job<'_> {
         plan: &RecordPlan,
         ledger: &mut Ledger<'_>,
         grouper: &mut Grouper,
+        report: &mut SnapshotReport,
     ) -> Result<(), EngineError> {
         match product {
-            Product::Built(built) => {
-                self.progress.advance(1);
-                match plan.wanted.get(&built.key) {
-                    Some(wanted) => ledger.take(&self.engine.spool, *built, wanted.group),
-                    None => Ok(()),
-                }
-            }
+            Product::Built(built) => self.take(*built, plan, ledger, report),
             Product::Pieces(key, pieces) => {
                 for piece in &pieces {
                     grouper.add(key, piece)?;
@@ -443,6 +445,7 @@ impl Job<'_> {
         plan: &RecordPlan,
         ledger: &mut Ledger<'_>,
         grouper: Grouper,
+        report: &mut SnapshotReport,
     ) -> Result<Option<Dictionary>, EngineError> {
         let mut partitions = grouper.into_partitions();
         let mut first = Vec::new();
@@ -461,10 +464,10 @@ impl Job<'_> {
         let dictionary = sample.train()?;
         let with_dictionary = Harvest { dictionary: dictionary.as_ref(), ..*harvest };
         for partition in first {
-            self.seal_partition(&with_dictionary, plan, ledger, partition)?;
+            self.seal_partition(&with_dictionary, plan, ledger, partition, report)?;
         }
         for partition in partitions {
-            self.seal_partition(&with_dictionary, plan, ledger, partition?)?;
+            self.seal_partition(&with_dictionary, plan, ledger, partition?, report)?;
         }
         Ok(dictionary)
     }
@@ -475,8 +478,9 @@ impl Job<'_> {
         plan: &RecordPlan,
         ledger: &mut Ledger<'_>,
         grouper: Grouper,
+        report: &mut SnapshotReport,
     ) -> Result<(), EngineError> {
-        grouper.into_partitions().try_for_each(|partition| self.seal_partition(harvest, plan, ledger, partition?))
+        grouper.into_partitions().try_for_each(|partition| self.seal_partition(harvest, plan, ledger, partition?, report))
     }
 
     fn seal_partition(
@@ -484,15 +488,31 @@ impl Job<'_> {
         harvest: &Harvest<'_>,
         plan: &RecordPlan,
         ledger: &mut Ledger<'_>,
-        partition: std::collections::BTreeMap<RecordKey, Vec<lifeboat_clinical::fhir::Piece>>,
+        partition: BTreeMap<RecordKey, Vec<Piece>>,
+        report: &mut SnapshotReport,
     ) -> Result<(), EngineError> {
         for built in harvest.build_all(self.engine.threads(), partition)? {
-            self.progress.advance(1);
-            if let Some(wanted) = plan.wanted.get(&built.key) {
-                ledger.take(&self.engine.spool, built, wanted.group)?;
-            }
+            self.take(built, plan, ledger, report)?;
         }
         Ok(())
+    }
+
+    fn take(
+        &self,
+        mut built: Built,
+        plan: &RecordPlan,
+        ledger: &mut Ledger<'_>,
+        report: &mut SnapshotReport,
+    ) -> Result<(), EngineError> {
+        self.progress.advance(1);
+        for problem in std::mem::take(&mut built.problems) {
+            let list = if problem.reason.is_note() { &mut report.notes } else { &mut report.unreadable };
+            list.push(UnreadableInput::of(&format!("record {}", built.key), &problem));
+        }
+        match plan.wanted.get(&built.key) {
+            Some(wanted) => ledger.take(&self.engine.history, built, wanted.group),
+            None => Ok(()),
+        }
     }
 
     /// Folds what has outgrown its place and says which index to write.
@@ -521,7 +541,7 @@ impl Job<'_> {
         };
         if !packs.is_empty() && !self.basis.anew {
             self.progress.stage(Stage::Fold, Some(packs.len() as u64));
-            ledger.gather(&self.engine.spool, &packs, &|packs| self.progress.advance(packs))?;
+            ledger.gather(&self.engine.history, &packs, &|packs| self.progress.advance(packs))?;
         }
         Ok(if self.basis.anew { Base::New } else { base })
     }
@@ -537,7 +557,7 @@ fn judge(engine: &Engine, ledger: &Ledger<'_>, report: &SnapshotReport, acceptan
         items: totals.sections.iter().map(|(section, total)| (section.clone(), total.items)).collect(),
         unreadable: report.unreadable.len() as u64,
     };
-    let accepted = engine.spool.newest_accepted().map(|accepted| publish::gate_facts(&accepted.manifest));
+    let accepted = engine.history.accepted().map(|accepted| publish::gate_facts(&accepted.manifest));
     gate::judge(accepted.as_ref(), &candidate)
 }
 

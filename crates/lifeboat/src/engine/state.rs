@@ -185,6 +185,11 @@ pub(crate) struct SiteState {
 }
 
 impl SiteState {
+    /// Starts the state anew, keeping only which source is held.
+    pub(crate) fn anew(&self, epoch: EpochNumber, recipients: [u8; 16]) -> Self {
+        Self { held: self.held.clone(), ..Self::new(self.tip, epoch, recipients) }
+    }
+
     /// Starts the state of an epoch that has no record yet.
     pub(crate) fn new(tip: ManifestId, epoch: EpochNumber, recipients: [u8; 16]) -> Self {
         Self {
@@ -300,11 +305,6 @@ impl StateReader {
     pub(crate) fn record(&self, key: RecordKey) -> Result<Option<RecordRow>, StateError> {
         let row = self.records.get(key.as_bytes()).map_err(step("read a record row"))?;
         row.map(|row| open_record(&self.host, key, row.value())).transpose()
-    }
-
-    /// Whether `key` changed since the base.
-    pub(crate) fn is_in_delta(&self, key: RecordKey) -> Result<bool, StateError> {
-        Ok(self.delta.get(key.as_bytes()).map_err(step("read the delta"))?.is_some())
     }
 
     /// Records changed, added or removed since the base.

@@ -61,10 +61,17 @@ pub(crate) struct Streamed<S> {
     pub(crate) unreadable: Vec<UnreadableInput>,
 }
 
+#[derive(Default)]
 struct Batch {
-    file: usize,
-    places: Vec<(Place, usize)>,
+    /// For each document the number of its file, its place there and its length.
+    documents: Vec<(usize, Place, usize)>,
     bytes: Vec<u8>,
+}
+
+impl Batch {
+    fn is_full(&self) -> bool {
+        self.bytes.len() >= BATCH_BYTES || self.documents.len() >= BATCH_DOCUMENTS_MAX
+    }
 }
 
 /// Reads every document of `files`, works on it with `workers` threads and hands the products to `collect`.
@@ -122,10 +129,10 @@ fn work_on<W: Work>(
     let mut state = work.start();
     for batch in batches {
         let mut rest = batch.bytes.as_slice();
-        for (place, length) in batch.places {
+        for (file, place, length) in batch.documents {
             let (bytes, after) = rest.split_at(length);
             rest = after;
-            let document = Document { file: &files[batch.file], place, bytes };
+            let document = Document { file: &files[file], place, bytes };
             work.document(&mut state, &document, &mut |product| products.send(product).is_ok());
         }
     }
@@ -141,6 +148,12 @@ fn read_all(
     let mut documents = 0;
     let mut unreadable = Vec::new();
     let mut document = Vec::new();
+    let mut batch = Batch::default();
+    let send = |batch: &mut Batch| {
+        let batch = std::mem::take(batch);
+        read_bytes(batch.bytes.len() as u64);
+        !abandoned.load(Ordering::Relaxed) && batches.send(batch).is_ok()
+    };
     for (index, file) in files.iter().enumerate() {
         let opened = match file.open() {
             Ok(opened) => opened,
@@ -151,33 +164,20 @@ fn read_all(
             }
         };
         let mut reader = DocumentReader::new(opened, Limits::default());
-        let mut batch = Batch { file: index, places: Vec::new(), bytes: Vec::new() };
         while let Some(next) = reader.next(&mut document) {
-            if abandoned.load(Ordering::Relaxed) {
-                return (documents, unreadable);
-            }
             match next {
                 Ok(place) => {
                     documents += 1;
-                    batch.places.push((place, document.len()));
+                    batch.documents.push((index, place, document.len()));
                     batch.bytes.extend_from_slice(&document);
                 }
                 Err(problem) => unreadable.push(UnreadableInput::of(&file.relative, &problem)),
             }
-            if batch.bytes.len() >= BATCH_BYTES || batch.places.len() >= BATCH_DOCUMENTS_MAX {
-                let full = std::mem::replace(&mut batch, Batch { file: index, places: Vec::new(), bytes: Vec::new() });
-                read_bytes(full.bytes.len() as u64);
-                if batches.send(full).is_err() {
-                    return (documents, unreadable);
-                }
-            }
-        }
-        if !batch.places.is_empty() {
-            read_bytes(batch.bytes.len() as u64);
-            if batches.send(batch).is_err() {
+            if batch.is_full() && !send(&mut batch) {
                 return (documents, unreadable);
             }
         }
     }
+    send(&mut batch);
     (documents, unreadable)
 }

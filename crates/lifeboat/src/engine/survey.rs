@@ -256,6 +256,11 @@ impl Survey {
         }
     }
 
+    /// Whether the source speaks of a patient under this key.
+    pub(crate) fn names_patient(&self, key: RecordKey) -> bool {
+        self.patients.contains_key(&key) || self.references.contains_key(&key)
+    }
+
     /// All records that the source speaks of; day lists only within `window`.
     pub(crate) fn groups(&self, lookup: &LookupKey, window: &DayWindow) -> HashMap<RecordKey, RecordGroup> {
         let mut groups: HashMap<RecordKey, RecordGroup> = HashMap::with_capacity(self.patients.len());

@@ -61,6 +61,17 @@ impl Bars {
     }
 }
 
+impl Bars {
+    /// Takes the bar of the snapshot away.
+    pub fn finish_snapshot(&self) {
+        if let Ok(mut current) = self.snapshot.lock()
+            && let Some(bar) = current.take()
+        {
+            bar.finish_and_clear();
+        }
+    }
+}
+
 impl Progress for Bars {
     fn stage(&self, stage: Stage, total: Option<u64>) {
         let (title, unit) = match stage {
@@ -89,10 +100,6 @@ impl Progress for Bars {
 
 impl Drop for Bars {
     fn drop(&mut self) {
-        if let Ok(mut current) = self.snapshot.lock()
-            && let Some(bar) = current.take()
-        {
-            bar.finish_and_clear();
-        }
+        self.finish_snapshot();
     }
 }

@@ -1,9 +1,8 @@
 //! Which replica to read, and which snapshot of it.
 
 use futures::future::join_all;
-use lifeboat_format::{Manifest, ManifestId, ObjectKey, VerificationKey, VerifiedHead};
-use lifeboat_format::manifest::MANIFEST_BYTES_MAX;
-use lifeboat_replica::{Choice, ReadError, Reader, newest};
+use lifeboat_format::{Manifest, ManifestId, VerificationKey, VerifiedHead};
+use lifeboat_replica::{Choice, Reader, newest};
 use serde::Serialize;
 
 use super::{RestoreError, reason_text};
@@ -91,24 +90,11 @@ async fn walk_back(
         let Some(previous) = manifest.previous.filter(|_| manifest.sequence.number() > sequence) else {
             break;
         };
-        (id, manifest) = (previous, read_manifest(reader, previous).await?);
+        (id, manifest) = (previous, reader.manifest(previous).await?.1);
     }
     Err(RestoreError::NoSuchSnapshot {
         replica: reader.name().to_string(),
         sequence,
         newest: head.manifest.sequence.number(),
-    })
-}
-
-async fn read_manifest(reader: &Reader, id: ManifestId) -> Result<Manifest, ReadError> {
-    let key = ObjectKey::Manifest(id);
-    let bytes = reader.object(&key, MANIFEST_BYTES_MAX as u64).await?;
-    if ManifestId::of(&bytes) != id {
-        return Err(ReadError::Digest { replica: reader.name().clone(), key });
-    }
-    Manifest::parse(&bytes).map_err(|source| ReadError::Invalid {
-        replica: reader.name().clone(),
-        key,
-        source: Box::new(source),
     })
 }

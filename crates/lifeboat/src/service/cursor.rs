@@ -8,8 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
+use lifeboat_format::Digest;
 use lifeboat_replica::durable::{self, DurableError};
-use lifeboat_replica::location::ReplicaName;
+use lifeboat_replica::ReplicaName;
+use lifeboat_replica::ReplicaCursor;
 use serde::{Deserialize, Serialize};
 
 /// Largest cursor file that is read.
@@ -19,10 +21,18 @@ const FILE_BYTES_MAX: u64 = 4096;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
-    /// The size of the log that the replica has acknowledged.
+    /// The size of the log that the replica holds completely.
     pub log_size: u64,
-    /// When it did.
+    /// The root of that log.
+    pub root: Digest,
+    /// When it was copied.
     pub reached: Timestamp,
+}
+
+impl From<&Cursor> for ReplicaCursor {
+    fn from(cursor: &Cursor) -> Self {
+        ReplicaCursor { log_size: cursor.log_size, root: cursor.root }
+    }
 }
 
 /// Why a cursor could not be kept.
@@ -55,7 +65,7 @@ pub enum CursorError {
 }
 
 /// Returns the file of a replica's cursor.
-pub fn path(state_dir: &Path, replica: &ReplicaName) -> PathBuf {
+pub(super) fn path(state_dir: &Path, replica: &ReplicaName) -> PathBuf {
     state_dir.join("cursors").join(format!("{replica}.json"))
 }
 
@@ -79,7 +89,8 @@ impl Cursor {
 
     /// Writes the cursor durably to `path`.
     pub fn save(&self, path: &Path) -> Result<(), CursorError> {
-        let text = format!("{{\"log_size\":{},\"reached\":\"{}\"}}\n", self.log_size, self.reached);
+        let Cursor { log_size, root, reached } = self;
+        let text = format!("{{\"log_size\":{log_size},\"root\":\"{root}\",\"reached\":\"{reached}\"}}\n");
         durable::replace(path, text.as_bytes())
             .map_err(|source| CursorError::Write { path: path.to_owned(), source })
     }
@@ -95,7 +106,8 @@ mod tests {
         let name: ReplicaName = "usb".parse().expect("a name");
         let path = path(folder.path(), &name);
         assert_eq!(Cursor::load(&path).expect("there is none"), None);
-        let cursor = Cursor { log_size: 42, reached: "2026-11-21T08:00:00Z".parse().expect("an instant") };
+        let reached = "2026-11-21T08:00:00Z".parse().expect("an instant");
+        let cursor = Cursor { log_size: 42, root: Digest::of(b"root"), reached };
         cursor.save(&path).expect("it is written");
         assert_eq!(Cursor::load(&path).expect("it is read"), Some(cursor));
         for damaged in ["", "{}", "{\"log_size\":1}", "{\"log_size\":-1,\"reached\":\"2026-11-21T08:00:00Z\"}"] {

@@ -6,10 +6,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lifeboat_format::VerificationKey;
 use lifeboat_plan::retry::retry_wait;
-use lifeboat_replica::location::ReplicaName;
-use lifeboat_replica::{ErrorClass, Reader, ReplicateOptions, ReplicateReport, WriteError, replicate};
+use lifeboat_replica::ReplicaName;
+use lifeboat_replica::{
+    ReplicaCursor, ReplicateFailure, ReplicateProgress, ReplicateReport, ReplicateSettings, Replication, replicate,
+};
+use lifeboat_replica::{ErrorClass, Reader, WriteError};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 
 use super::Event;
 use super::cursor::{self, Cursor};
@@ -24,9 +30,22 @@ pub enum FeedError {
     /// The replica cannot be opened.
     #[error(transparent)]
     Open(#[from] ReplicasError),
-    /// Copying failed.
+    /// Nothing could be copied.
     #[error("cannot bring the replica up to date")]
     Replicate(#[from] WriteError),
+    /// Some objects could not be copied; the others were.
+    #[error("{count} objects could not be copied")]
+    Incomplete {
+        /// How many.
+        count: usize,
+        /// What can be done about it.
+        class: ErrorClass,
+        /// The first of them.
+        source: ReplicateFailure,
+    },
+    /// Copying ended without a result.
+    #[error("copying ended without a result; this is a fault in the program")]
+    NoResult,
 }
 
 impl FeedError {
@@ -37,6 +56,8 @@ impl FeedError {
             FeedError::Open(ReplicasError::OpenWriter { source, .. }) => source.class(),
             FeedError::Open(_) => ErrorClass::Operator,
             FeedError::Replicate(error) => error.class(),
+            FeedError::Incomplete { class, .. } => *class,
+            FeedError::NoResult => ErrorClass::Bug,
         }
     }
 }
@@ -46,41 +67,72 @@ impl FeedError {
 pub struct Feed {
     /// The replica.
     pub settings: ReplicaSettings,
+    /// The other replicas, from which an object is taken that the spool has damaged.
+    pub others: Vec<ReplicaSettings>,
     /// The spool.
     pub spool: Reader,
+    /// The key that the site's checkpoints are signed with.
+    pub key: VerificationKey,
     /// The state folder, where the cursor is kept.
     pub state_dir: PathBuf,
 }
 
+/// What one run brought to a replica.
+#[derive(Debug)]
+pub struct Fill {
+    /// The size of the log that the replica now holds completely.
+    pub log_size: u64,
+    /// What was copied.
+    pub report: ReplicateReport,
+}
+
 impl Feed {
-    /// Returns how far the replica has come, as far as this host remembers.
-    pub fn cursor(&self) -> Option<Cursor> {
-        match Cursor::load(&self.cursor_path()) {
+    /// Returns the file of the replica's cursor.
+    pub fn cursor_path(&self) -> PathBuf {
+        cursor::path(&self.state_dir, &self.settings.name)
+    }
+
+    /// Returns how far a replica has come, as far as this host remembers.
+    pub fn cursor_of(state_dir: &Path, replica: &ReplicaName) -> Option<Cursor> {
+        match Cursor::load(&cursor::path(state_dir, replica)) {
             Ok(cursor) => cursor,
             Err(error) => {
-                events::cursor_lost(&self.settings.name, &error);
+                events::cursor_lost(replica, &error);
                 None
             }
         }
     }
 
     /// Copies what the replica lacks, and remembers how far it has come.
-    pub async fn once(&self, progress: &(dyn Fn(u64, u64) + Sync)) -> Result<ReplicateReport, FeedError> {
+    pub async fn once(&self, progress: &(dyn Fn(&ReplicateProgress) + Sync)) -> Result<Fill, FeedError> {
         let writer = self.settings.writer()?;
-        let options = ReplicateOptions {
-            concurrency: self.settings.concurrency,
-            expected: self.cursor().map(|cursor| cursor.log_size),
+        let fallbacks: Vec<Reader> = self.others.iter().filter_map(|other| other.reader().ok()).collect();
+        let cursor = Self::cursor_of(&self.state_dir, &self.settings.name).as_ref().map(ReplicaCursor::from);
+        let replication = Replication {
+            from: &self.spool,
+            fallbacks: &fallbacks,
+            to: &writer,
+            key: &self.key,
+            cursor: cursor.as_ref(),
+            up_to: None,
+            settings: ReplicateSettings {
+                objects_at_once: self.settings.concurrency,
+                ..ReplicateSettings::default()
+            },
         };
-        let report = replicate(&self.spool, &writer, &options, progress).await?;
-        let cursor = Cursor { log_size: report.log_size, reached: clock::now() };
+        let mut report = replicate(&replication, progress).await?;
+        let Some(reached) = report.cursor.take() else {
+            let (count, class) = (report.failures.len(), report.failure_class());
+            return Err(match (report.failures.into_iter().next(), class) {
+                (Some(source), Some(class)) => FeedError::Incomplete { count, class, source },
+                _ => FeedError::NoResult,
+            });
+        };
+        let cursor = Cursor { log_size: reached.log_size, root: reached.root, reached: clock::now() };
         if let Err(error) = cursor.save(&self.cursor_path()) {
             events::cursor_lost(&self.settings.name, &error);
         }
-        Ok(report)
-    }
-
-    fn cursor_path(&self) -> PathBuf {
-        cursor::path(Path::new(&self.state_dir), &self.settings.name)
+        Ok(Fill { log_size: reached.log_size, report })
     }
 }
 
@@ -100,8 +152,21 @@ pub(super) enum FeedOutcome {
     Failed { error: String, failures: u32 },
 }
 
-/// Keeps one replica up to date until `stop` says so. What is under way then is given up: it can be resumed.
-pub(super) async fn keep_up(
+/// Starts the task that keeps one replica up to date until `stop` says so.
+///
+/// The task has a thread of its own, because what it waits for borrows across its steps.
+pub(super) fn start(
+    feed: Feed,
+    newest: watch::Receiver<u64>,
+    stop: watch::Receiver<bool>,
+    events: mpsc::Sender<Event>,
+) -> JoinHandle<()> {
+    let runtime = Handle::current();
+    tokio::task::spawn_blocking(move || runtime.block_on(keep_up(feed, newest, stop, events)))
+}
+
+/// What is under way when `stop` comes is given up: it can be resumed.
+async fn keep_up(
     feed: Feed,
     mut newest: watch::Receiver<u64>,
     mut stop: watch::Receiver<bool>,
@@ -120,14 +185,14 @@ pub(super) async fn keep_up(
         }
         let attempt = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return,
-            attempt = feed.once(&|_, _| {}) => attempt,
+            attempt = feed.once(&|_| {}) => attempt,
         };
         let (outcome, wait) = match attempt {
-            Ok(report) => {
+            Ok(Fill { log_size, report }) => {
                 failures = 0;
-                reached = Some(report.log_size);
-                events::replica_caught_up(&feed.settings.name, report.log_size, report.objects, report.bytes);
-                (FeedOutcome::Reached(report.log_size), Duration::ZERO)
+                reached = Some(log_size);
+                events::replica_caught_up(&feed.settings.name, log_size, &report);
+                (FeedOutcome::Reached(log_size), Duration::ZERO)
             }
             Err(error) => {
                 failures += 1;

@@ -6,14 +6,19 @@
 
 mod cursor;
 mod feed;
+mod once;
 mod schedule;
 mod status;
 mod systemd;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
+use lifeboat_format::VerificationKey;
 use lifeboat_replica::{ErrorClass, Reader};
 use notify::RecommendedWatcher;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -23,7 +28,8 @@ use tokio::time::{Instant, Interval};
 
 pub use self::cursor::Cursor;
 use self::feed::{Fed, FeedOutcome};
-pub use self::feed::{Feed, FeedError};
+pub use self::feed::{Feed, FeedError, Fill};
+pub use self::once::{OnceReport, ReplicaOutcome, Replicas};
 use self::schedule::Schedule;
 pub use self::status::{
     Failure, Newest, ReplicaStatus, ServiceState, Status, StatusError, UnreadableName, load_unreadable,
@@ -80,7 +86,7 @@ pub enum ServiceError {
         /// The replica.
         replica: String,
         /// How.
-        source: EngineError,
+        source: Box<EngineError>,
     },
     /// Signals cannot be received.
     #[error("cannot listen for signals")]
@@ -96,14 +102,16 @@ pub struct Site {
     config: Config,
     engine: Engine,
     host_key: HostKey,
+    key: VerificationKey,
 }
 
 impl Site {
     /// Opens the site that the configuration describes; fails when another process has it.
     pub fn open(config: Config) -> Result<Self, SetupError> {
-        let engine = setup::open_engine(&config)?;
         let host_key = keys::host_key(&config.keys.host)?;
-        Ok(Site { config, engine, host_key })
+        let key = keys::signing_key(&config.keys.signing)?.verification_key();
+        let engine = setup::open_engine(&config)?;
+        Ok(Site { config, engine, host_key, key })
     }
 
     /// Asks every replica that can be reached whether it knows more than the spool, and takes that over.
@@ -120,7 +128,7 @@ impl Site {
                 Ok(true) => events::history_adopted(&settings.name, self.engine.log_size()),
                 Ok(false) => {}
                 Err(error) if error.class() == ErrorClass::Fenced => {
-                    return Err(ServiceError::History { replica: settings.name.to_string(), source: error });
+                    return Err(ServiceError::History { replica: settings.name.to_string(), source: Box::new(error) });
                 }
                 Err(error) => events::adopt_skipped(&settings.name, &error),
             }
@@ -150,6 +158,7 @@ struct Feeder {
 struct Runner {
     config: Config,
     host_key: HostKey,
+    key: VerificationKey,
     /// Away while a snapshot is taken.
     engine: Option<Engine>,
     spool: Reader,
@@ -195,7 +204,7 @@ impl Signals {
 
 impl Runner {
     fn start(site: Site) -> Result<Self, ServiceError> {
-        let Site { config, engine, host_key } = site;
+        let Site { config, engine, host_key, key } = site;
         let (sender, events) = mpsc::channel(EVENTS_MAX);
         let (newest, _) = value::channel(engine.log_size());
         let bell = Arc::new(Notify::new());
@@ -204,6 +213,7 @@ impl Runner {
             schedule: Schedule::new(config.snapshot.interval, config.heartbeat()),
             status: new_status(&config),
             host_key,
+            key,
             engine: Some(engine),
             spool,
             newest,
@@ -240,7 +250,7 @@ impl Runner {
 
     async fn next_event(&mut self) -> Event {
         let due = match (&self.engine, self.stopping) {
-            (Some(_), false) => Some(self.schedule.due()),
+            (Some(_), false) => Some(self.schedule.due(Instant::now())),
             _ => None,
         };
         let tick = async {
@@ -269,7 +279,7 @@ impl Runner {
     /// Hands the engine to a blocking thread, which sends it back with what it did.
     fn begin_snapshot(&mut self) {
         let Some(mut engine) = self.engine.take() else { return };
-        self.schedule.began();
+        self.schedule.began(Instant::now());
         let sender = self.sender.clone();
         let now = clock::now();
         let began = Instant::now();
@@ -295,7 +305,8 @@ impl Runner {
             }
             Err(error) => {
                 let class = error.class();
-                let failures = self.schedule.failed(class, self.config.source.stable_after, feed::chance());
+                let stable_after = self.config.source.stable_after;
+                let failures = self.schedule.failed(class, stable_after, Instant::now(), feed::chance());
                 events::snapshot_failed(&error, class, failures);
                 let error = events::error_line(&error);
                 self.status.last_error = Some(Failure { at: clock::now(), error });
@@ -431,12 +442,8 @@ impl Runner {
             .collect();
         for settings in missing {
             let (stop, stopped) = value::channel(false);
-            let feed = Feed {
-                settings: settings.clone(),
-                spool: self.spool.clone(),
-                state_dir: self.config.state_dir.clone(),
-            };
-            let task = tokio::spawn(feed::keep_up(feed, self.newest.subscribe(), stopped, self.sender.clone()));
+            let feed = feed_of(&self.config, &settings, &self.spool, &self.key);
+            let task = feed::start(feed, self.newest.subscribe(), stopped, self.sender.clone());
             self.feeders.push(Feeder { settings, stop, task });
         }
     }
@@ -484,6 +491,18 @@ async fn stop_feeders(feeders: Vec<Feeder>) {
         if tokio::time::timeout(STOP_TIME_MAX, &mut feeder.task).await.is_err() {
             feeder.task.abort();
         }
+    }
+}
+
+/// Describes how one replica of a configuration is fed.
+pub fn feed_of(config: &Config, settings: &ReplicaSettings, spool: &Reader, key: &VerificationKey) -> Feed {
+    let others = config.replicas.iter().filter(|other| other.name != settings.name);
+    Feed {
+        settings: settings.clone(),
+        others: others.cloned().collect(),
+        spool: spool.clone(),
+        key: key.clone(),
+        state_dir: config.state_dir.clone(),
     }
 }
 

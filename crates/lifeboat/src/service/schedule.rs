@@ -10,7 +10,7 @@ use lifeboat_replica::ErrorClass;
 use tokio::time::Instant;
 
 /// The least wait for an exporter that is just writing.
-const UNSETTLED_WAIT_MIN: Duration = Duration::from_millis(500);
+pub(super) const UNSETTLED_WAIT_MIN: Duration = Duration::from_millis(500);
 
 /// Knows when the next snapshot is due.
 #[derive(Debug)]
@@ -41,15 +41,15 @@ impl Schedule {
     }
 
     /// Returns when the next snapshot is due: at once when there was none yet.
-    pub(super) fn due(&self) -> Instant {
-        let Some(began) = self.began else { return Instant::now() };
+    pub(super) fn due(&self, now: Instant) -> Instant {
+        let Some(began) = self.began else { return now };
         let wait = if self.dirty { self.interval } else { self.heartbeat };
         self.retry_at.unwrap_or(began + wait)
     }
 
     /// Notes that a snapshot begins. What changes from now on is for the next one.
-    pub(super) fn began(&mut self) {
-        self.began = Some(Instant::now());
+    pub(super) fn began(&mut self, now: Instant) {
+        self.began = Some(now);
         self.dirty = false;
         self.retry_at = None;
     }
@@ -60,14 +60,20 @@ impl Schedule {
     }
 
     /// Notes that the snapshot was not taken, and returns how often that has happened in a row.
-    pub(super) fn failed(&mut self, class: ErrorClass, stable_after: Duration, chance: u64) -> u32 {
+    pub(super) fn failed(
+        &mut self,
+        class: ErrorClass,
+        stable_after: Duration,
+        now: Instant,
+        chance: u64,
+    ) -> u32 {
         self.failures = self.failures.saturating_add(1);
         self.dirty = true;
         let wait = match class {
             ErrorClass::Transient => stable_after.max(UNSETTLED_WAIT_MIN),
             _ => retry_wait(self.failures, chance),
         };
-        self.retry_at = Some(Instant::now() + wait.min(self.heartbeat));
+        self.retry_at = Some(now + wait.min(self.heartbeat));
         self.failures
     }
 }
@@ -78,39 +84,40 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    #[tokio::test(start_paused = true)]
-    async fn snapshots_follow_changes_at_the_interval_and_come_anyway_at_the_heartbeat() {
+    #[test]
+    fn snapshots_follow_changes_at_the_interval_and_come_anyway_at_the_heartbeat() {
         let mut schedule = Schedule::new(MINUTE, 5 * MINUTE);
         let start = Instant::now();
-        assert_eq!(schedule.due(), start);
-        schedule.began();
+        assert_eq!(schedule.due(start), start);
+        schedule.began(start);
         schedule.succeeded();
-        assert_eq!(schedule.due(), start + 5 * MINUTE);
+        assert_eq!(schedule.due(start), start + 5 * MINUTE);
         schedule.source_changed();
-        assert_eq!(schedule.due(), start + MINUTE);
-        tokio::time::advance(MINUTE).await;
-        schedule.began();
-        assert_eq!(schedule.due(), start + MINUTE + 5 * MINUTE);
+        assert_eq!(schedule.due(start), start + MINUTE);
+        schedule.began(start + MINUTE);
+        assert_eq!(schedule.due(start), start + MINUTE + 5 * MINUTE);
+        schedule.change(MINUTE, 2 * MINUTE);
+        assert_eq!(schedule.due(start), start + MINUTE + 2 * MINUTE);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn after_failures_the_wait_grows_unless_the_source_is_just_being_written() {
+    #[test]
+    fn after_failures_the_wait_grows_unless_the_source_is_just_being_written() {
         let mut schedule = Schedule::new(MINUTE, 5 * MINUTE);
-        let stable = Duration::from_secs(2);
-        schedule.began();
-        assert_eq!(schedule.failed(ErrorClass::Transient, stable, 0), 1);
-        assert_eq!(schedule.due(), Instant::now() + stable);
+        let (now, stable) = (Instant::now(), Duration::from_secs(2));
+        schedule.began(now);
+        assert_eq!(schedule.failed(ErrorClass::Transient, stable, now, 0), 1);
+        assert_eq!(schedule.due(now), now + stable);
         let mut last = Duration::ZERO;
         for failures in 2..6 {
-            schedule.began();
-            assert_eq!(schedule.failed(ErrorClass::Operator, stable, 0), failures);
-            let wait = schedule.due() - Instant::now();
+            schedule.began(now);
+            assert_eq!(schedule.failed(ErrorClass::Operator, stable, now, 0), failures);
+            let wait = schedule.due(now) - now;
             assert!(wait > last, "{wait:?} after {last:?}");
             last = wait;
         }
-        schedule.began();
+        schedule.began(now);
         schedule.succeeded();
-        assert_eq!(schedule.failed(ErrorClass::Transient, Duration::ZERO, 0), 1);
-        assert_eq!(schedule.due(), Instant::now() + UNSETTLED_WAIT_MIN);
+        assert_eq!(schedule.failed(ErrorClass::Transient, Duration::ZERO, now, 0), 1);
+        assert_eq!(schedule.due(now), now + UNSETTLED_WAIT_MIN);
     }
 }

@@ -221,7 +221,7 @@ impl ReplicaStatus {
 }
 
 /// Returns the status file of a state folder.
-pub fn path(state_dir: &Path) -> PathBuf {
+pub(super) fn path(state_dir: &Path) -> PathBuf {
     state_dir.join("status.json")
 }
 
