@@ -28,19 +28,24 @@ pub fn write(practice: &Practice, folder: &Path) {
     }
 }
 
-/// Writes the files that changed in `round`, for about this share of the patients; returns how many there are.
-pub fn write_changes(practice: &Practice, round: u32, share: f64, folder: &Path) -> usize {
+/// Writes the files that changed in `round`, for about this share of the patients; returns their names.
+pub fn write_changes(practice: &Practice, round: u32, share: f64, folder: &Path) -> Vec<String> {
     let changes = practice.changes(round, share);
-    changes.map(|(stem, bundle)| write_file(folder, &stem, &bundle)).count()
+    let write = |(stem, bundle): (String, serde_json::Value)| {
+        write_file(folder, &stem, &bundle);
+        stem
+    };
+    changes.map(write).collect()
 }
 
-/// Returns a patient who is alive, registered and has an NHS number, with the patient's place in the practice.
-pub fn somebody(practice: &Practice) -> (usize, Expected) {
+/// Returns a patient who is alive, registered, has an NHS number, and whose file is not among those that changed.
+pub fn somebody(practice: &Practice, changed: &[String]) -> Expected {
     let usual =
         |one: &Expected| one.died.is_none() && !one.left && !one.sensitive && one.nhs_number.is_some();
     (0..practice.patients())
-        .map(|index| (index, practice.expected(index)))
-        .find(|(_, one)| usual(one))
+        .filter(|index| !changed.contains(&practice.bundle(*index).0))
+        .map(|index| practice.expected(index))
+        .find(usual)
         .expect("most patients are like that")
 }
 

@@ -3,6 +3,7 @@
 //! All paths in the configuration are relative to it, so that the whole folder can be copied and used elsewhere.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -110,17 +111,14 @@ impl Site {
         fs::write(self.config(), edit(text)).expect("the configuration can be written");
     }
 
-    /// Adds a replica in a bucket, below `prefix`.
+    /// Adds a replica in a bucket, below `prefix`; the server knows one user, who writes and reads.
     pub fn add_s3_replica(&self, name: &str, s3: &S3, prefix: &str) {
-        for (file, secret) in [("s3-access", &s3.access_key), ("s3-secret", &s3.secret_key)] {
-            let path = self.root().join("keys").join(file);
-            fs::write(&path, secret).expect("a secret can be written");
-            let only_owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-            fs::set_permissions(&path, only_owner).expect("a secret can be hidden");
-        }
+        write_secret(&self.root().join("keys/s3-access"), &s3.access_key);
+        write_secret(&self.root().join("keys/s3-secret"), &s3.secret_key);
         let section = format!(
             "\n[[replica]]\nname = \"{name}\"\nurl = \"s3://{}/{prefix}\"\nendpoint = \"{}\"\nregion = \"{}\"\n\
-             allow_http = true\naccess_key_file = \"keys/s3-access\"\nsecret_key_file = \"keys/s3-secret\"\n",
+             allow_http = true\naccess_key_file = \"keys/s3-access\"\nsecret_key_file = \"keys/s3-secret\"\n\
+             reader_access_key_file = \"keys/s3-access\"\nreader_secret_key_file = \"keys/s3-secret\"\n",
             s3.bucket, s3.endpoint, s3.region
         );
         self.edit_config(|text| text + &section);
@@ -191,7 +189,7 @@ impl Site {
     pub fn make_kit(&self, who: &str) -> (PathBuf, PathBuf) {
         let kit = self.root().join(format!("{who}.lifeboat-kit"));
         let passphrase = self.root().join("passphrase");
-        fs::write(&passphrase, PASSPHRASE).expect("a passphrase can be written");
+        write_secret(&passphrase, PASSPHRASE);
         self.command(&["kit", "create", "--name", who])
             .argument("--to")
             .argument(&kit)
@@ -201,4 +199,10 @@ impl Site {
             .success();
         (kit, passphrase)
     }
+}
+
+/// Writes a file that only its owner can read.
+fn write_secret(path: &Path, secret: &str) {
+    fs::write(path, secret).expect("a secret can be written");
+    fs::set_permissions(path, PermissionsExt::from_mode(0o600)).expect("a secret can be hidden");
 }

@@ -4,7 +4,6 @@ use std::path::Path;
 
 use crate::http::{Browser, Page};
 use crate::program::{Program, Running, binary};
-use crate::s3::S3;
 
 /// The name of the hidden field that every form carries.
 const FORM_TOKEN: &str = "form_token";
@@ -23,18 +22,6 @@ impl Viewer {
     #[track_caller]
     pub fn open(kit: &Path, passphrase: &Path) -> Viewer {
         Viewer::start(Self::program(kit).argument("--passphrase-file").argument(passphrase))
-    }
-
-    /// Opens a kit, with the keys of a store in the environment as its user would have them.
-    #[track_caller]
-    pub fn open_with_store(kit: &Path, passphrase: &Path, s3: &S3) -> Viewer {
-        Viewer::start(
-            Self::program(kit)
-                .argument("--passphrase-file")
-                .argument(passphrase)
-                .environment("AWS_ACCESS_KEY_ID", &s3.access_key)
-                .environment("AWS_SECRET_ACCESS_KEY", &s3.secret_key),
-        )
     }
 
     /// Opens a kit and leaves the passphrase to be typed in the browser.

@@ -51,7 +51,7 @@ fn a_new_epoch_survives_a_kill_at_every_step() {
     practice::write(&practice::practice(PATIENTS), &site.source());
     site.snapshot();
     let locum = site.make_identity("locum");
-    site.run(&["recipients", "add", "--name", "locum", "--key", &locum]).success();
+    site.run(&["recipients", "add", "locum", &locum]).success();
     kill_at_every_step(&site, Acknowledged::OneSnapshot);
 }
 

@@ -125,7 +125,7 @@ impl Copy {
         site.snapshot();
         older_heads.push(head());
         let locum = site.make_identity("locum");
-        site.run(&["recipients", "add", "--name", "locum", "--key", &locum]).success();
+        site.run(&["recipients", "add", "locum", &locum]).success();
         site.snapshot();
         older_heads.push(head());
         site.snapshot();

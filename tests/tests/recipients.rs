@@ -17,13 +17,13 @@ fn whoever_is_added_can_open_the_next_snapshot_and_whoever_is_removed_cannot() {
     let locum = site.make_identity("locum");
     restore_as(&site, "locum", "too-early").failure();
 
-    site.run(&["recipients", "add", "--name", "locum", "--key", &locum]).success();
+    site.run(&["recipients", "add", "locum", &locum]).success();
     site.snapshot();
     restore_as(&site, "locum", "as-locum").success();
     restore_as(&site, "owner", "as-owner").success();
     assert!(damage::files_below(&site.root().join("as-locum")).len() >= PATIENTS);
 
-    site.run(&["recipients", "remove", "--name", "locum"]).success();
+    site.run(&["recipients", "remove", "locum"]).success();
     site.snapshot();
     restore_as(&site, "locum", "too-late").failure();
     restore_as(&site, "owner", "as-owner-again").success();

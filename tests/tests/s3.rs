@@ -19,7 +19,7 @@ fn with_both_folders_gone_a_clinician_reads_from_the_bucket() {
     site.add_s3_replica("cloud", &server.s3, &format!("story-{}", std::process::id()));
     practice::write(&practice, &site.source());
     site.snapshot();
-    practice::write_changes(&practice, 1, 0.2, &site.source());
+    let changed = practice::write_changes(&practice, 1, 0.2, &site.source());
     let (kit, passphrase) = site.make_kit("duty-doctor");
     site.snapshot();
     site.run(&["verify", "--level", "digest", "cloud"]).success();
@@ -32,9 +32,9 @@ fn with_both_folders_gone_a_clinician_reads_from_the_bucket() {
     for name in ["one", "two"] {
         fs::remove_dir_all(site.replica(name)).expect("a store can be lost");
     }
-    let mut viewer = Viewer::open_with_store(&kit, &passphrase, &server.s3);
+    let mut viewer = Viewer::open(&kit, &passphrase);
     viewer.launch().shows("Day list").shows("Reading: cloud");
-    let (_, patient) = practice::somebody(&practice);
+    let patient = practice::somebody(&practice, &changed);
     let page = viewer.open_patient(&patient.nhs_number.expect("somebody with an NHS number"));
     page.shows(&patient.family.to_uppercase()).shows("NOT LIVE");
 }

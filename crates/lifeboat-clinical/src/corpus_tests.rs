@@ -3,17 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use jiff::civil::date;
+use jiff::civil::{Date, date};
 
 use crate::fuzz::{self, Reading};
 
-/// What became of the files of one folder.
-#[derive(Default)]
-struct Row {
-    files: u32,
-    reading: Reading,
-    reasons: BTreeMap<String, u32>,
-}
+const TODAY: Date = date(2026, 11, 21);
+
+/// The files of one folder.
+type Row = Vec<Vec<u8>>;
 
 fn files_under(folder: &Path, into: &mut Vec<PathBuf>) {
     let entries = std::fs::read_dir(folder).expect("the corpus can be listed");
@@ -64,36 +61,45 @@ fn every_document_of_the_corpus_is_read_or_reported_with_its_reason() {
     for path in files {
         let below = path.strip_prefix(&root).expect("found under the root");
         let folder = match below.components().count() {
-            1 => ".".to_owned(),
-            _ => below.iter().next().map_or_else(String::new, |first| first.to_string_lossy().into_owned()),
+            1 => ".".into(),
+            _ => below.iter().next().unwrap_or_default().to_string_lossy(),
         };
         let bytes = std::fs::read(&path).expect("the corpus can be read");
-        let reading = fuzz::record(&bytes, date(2026, 11, 21));
-        let row = rows.entry(folder.clone()).or_default();
-        row.files += 1;
-        row.reading.documents += reading.documents;
-        row.reading.records += reading.records;
-        row.reading.resources += reading.resources;
-        row.reading.appointments += reading.appointments;
-        for problem in &reading.problems {
-            let reason = problem.reason.to_string();
-            assert!(is_expected(&folder, &reason), "{}: {problem}", below.display());
-            *row.reasons.entry(reason).or_default() += 1;
+        // Each file on its own, so that a reason names its file.
+        for problem in fuzz::record(&bytes, TODAY).problems {
+            let expected = is_expected(&folder, &problem.reason.to_string());
+            assert!(expected, "{}: {problem}", below.display());
         }
-        for problem in &reading.skipped {
-            let kind = problem.place.resource.map_or("", |kind| kind.name());
-            *row.reasons.entry(format!("  skipped {kind}: {}", problem.reason)).or_default() += 1;
-        }
-        row.reading.problems.extend(reading.problems);
+        rows.entry(folder.into_owned()).or_default().push(bytes);
     }
     assert!(!rows.is_empty(), "the corpus is empty");
     show("folder                    files documents reported resources  records appointments");
-    for (folder, row) in &rows {
-        let Reading { documents, records, resources, appointments, problems, .. } = &row.reading;
-        let reported = problems.len();
-        show(&format!("{folder:24} {:6} {documents:9} {reported:8} {resources:9} {records:8} {appointments:12}", row.files));
-        for (reason, times) in &row.reasons {
-            show(&format!("    {times:5} × {reason}"));
-        }
+    for (folder, files) in rows {
+        let inputs: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+        show_row(&folder, files.len(), &fuzz::feed(&inputs, TODAY));
+    }
+}
+
+/// Shows what became of a folder read as one feed.
+fn show_row(folder: &str, files: usize, reading: &Reading) {
+    show(&format!(
+        "{folder:24} {files:6} {:9} {:8} {:9} {:8} {:12}",
+        reading.documents,
+        reading.problems.len(),
+        reading.resources,
+        reading.records,
+        reading.appointments
+    ));
+    let mut reasons: BTreeMap<String, u32> = BTreeMap::new();
+    for problem in &reading.problems {
+        *reasons.entry(problem.reason.to_string()).or_default() += 1;
+    }
+    for problem in &reading.skipped {
+        let kind = problem.place.resource.map_or("", |kind| kind.name());
+        let reason = format!("inside a document, {kind}: {}", problem.reason);
+        *reasons.entry(reason).or_default() += 1;
+    }
+    for (reason, times) in reasons {
+        show(&format!("    {times:5} × {reason}"));
     }
 }

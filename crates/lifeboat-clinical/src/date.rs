@@ -30,9 +30,7 @@ impl PartialDate {
     /// Returns the date part of a FHIR `date`, `dateTime` or `instant`.
     pub fn of_date_time(text: &str) -> Option<Self> {
         let text = text.trim();
-        let end = text
-            .find(|c: char| !c.is_ascii_digit() && c != '-')
-            .unwrap_or(text.len());
+        let end = text.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(text.len());
         let date = text.get(..end.min(10))?;
         let rest = text.get(date.len()..).unwrap_or_default();
         let sound_rest = rest.is_empty() || rest.starts_with(['T', 't', ' ', '+', 'Z']);
@@ -72,11 +70,7 @@ impl PartialDate {
 
 impl From<Date> for PartialDate {
     fn from(date: Date) -> Self {
-        Self {
-            year: date.year(),
-            month: Some(date.month()),
-            day: Some(date.day()),
-        }
+        Self { year: date.year(), month: Some(date.month()), day: Some(date.day()) }
     }
 }
 
@@ -157,17 +151,13 @@ pub(crate) fn instant(text: &str) -> Option<Timestamp> {
 /// Windows begin on the first of a month, so that a record does not change every day merely because
 /// its window moved.
 pub(crate) fn window_start(today: Date, months: i32) -> Date {
-    today
-        .first_of_month()
-        .checked_sub(months.months())
-        .unwrap_or(Date::MIN)
+    today.first_of_month().checked_sub(months.months()).unwrap_or(Date::MIN)
 }
 
 /// Writes a date as clinicians read it, `01-Nov-2025`.
 pub(crate) fn clinical(date: Date) -> String {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let month = usize::try_from(date.month() - 1).unwrap_or(0);
     format!("{:02}-{}-{:04}", date.day(), MONTHS[month], date.year())
 }
@@ -184,11 +174,7 @@ mod tests {
             ("1980", Some("1980"), date(1980, 12, 31)),
             ("1980-02", Some("1980-02"), date(1980, 2, 29)),
             ("1980-02-29", Some("1980-02-29"), date(1980, 2, 29)),
-            (
-                "2026-11-21T08:00:00+00:00",
-                Some("2026-11-21"),
-                date(2026, 11, 21),
-            ),
+            ("2026-11-21T08:00:00+00:00", Some("2026-11-21"), date(2026, 11, 21)),
             ("1959-12-01+00:00", Some("1959-12-01"), date(1959, 12, 1)),
             ("2026-11-21 08:00", Some("2026-11-21"), date(2026, 11, 21)),
             ("1981-02-29", None, Date::MIN),
@@ -201,11 +187,7 @@ mod tests {
         ];
         for (text, expected, latest) in cases {
             let read = PartialDate::of_date_time(text);
-            assert_eq!(
-                read.map(|date| date.to_string()).as_deref(),
-                expected,
-                "{text}"
-            );
+            assert_eq!(read.map(|date| date.to_string()).as_deref(), expected, "{text}");
             if let Some(read) = read {
                 assert_eq!(read.latest(), latest, "{text}");
             }
@@ -239,10 +221,7 @@ mod tests {
     #[test]
     fn a_date_is_a_string_in_json() {
         let date: PartialDate = serde_json::from_str("\"1980-02\"").expect("a partial date");
-        assert_eq!(
-            serde_json::to_string(&date).expect("a string"),
-            "\"1980-02\""
-        );
+        assert_eq!(serde_json::to_string(&date).expect("a string"), "\"1980-02\"");
         assert!(serde_json::from_str::<PartialDate>("\"Feb 1980\"").is_err());
     }
 }

@@ -40,11 +40,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            document_bytes_max: 256 << 20,
-            line_bytes_max: 64 << 20,
-            decompressed_bytes_max: 256 << 30,
-        }
+        Self { document_bytes_max: 256 << 20, line_bytes_max: 64 << 20, decompressed_bytes_max: 256 << 30 }
     }
 }
 
@@ -137,10 +133,7 @@ impl<R: Read> DocumentReader<R> {
 
     fn problem_here(&self, reason: Reason) -> Problem {
         if self.begun || self.layout == Some(Layout::Lines) {
-            Problem {
-                place: Place::at_line(self.line),
-                reason,
-            }
+            Problem { place: Place::at_line(self.line), reason }
         } else {
             Problem::whole(reason)
         }
@@ -228,11 +221,7 @@ impl<R: Read> DocumentReader<R> {
             let peek = &self.unread()[..self.unread().len().min(PEEK_BYTES)];
             let kind = detect::by_text(peek);
             let lines_follow = kind == ForeignKind::Text && detect::json_line_follows(peek);
-            return if lines_follow {
-                Ok(Layout::Lines)
-            } else {
-                Err(Reason::Foreign(kind))
-            };
+            return if lines_follow { Ok(Layout::Lines) } else { Err(Reason::Foreign(kind)) };
         }
         if !detect::begins_as_json(self.unread()) {
             let line = self.line;
@@ -268,11 +257,7 @@ impl<R: Read> DocumentReader<R> {
             None => detect::is_broken_line(line, after),
         };
         let more_follows = !after.iter().all(|byte| is_space(*byte));
-        Ok(if whole && more_follows {
-            Layout::Lines
-        } else {
-            Layout::Values
-        })
+        Ok(if whole && more_follows { Layout::Lines } else { Layout::Values })
     }
 
     fn next_line(&mut self, into: &mut Vec<u8>) -> Option<Result<Place, Problem>> {
@@ -307,14 +292,7 @@ impl<R: Read> DocumentReader<R> {
                 break;
             }
         }
-        Some(if too_long {
-            Err(Problem {
-                place,
-                reason: Reason::LineTooLong(limit),
-            })
-        } else {
-            Ok(place)
-        })
+        Some(if too_long { Err(Problem { place, reason: Reason::LineTooLong(limit) }) } else { Ok(place) })
     }
 
     fn next_value(&mut self, into: &mut Vec<u8>) -> Option<Result<Place, Problem>> {
@@ -322,10 +300,7 @@ impl<R: Read> DocumentReader<R> {
         let place = Place::at_line(self.line);
         if !matches!(first, b'{' | b'[') {
             self.done = true;
-            let reason = Reason::NotJson {
-                line: self.line,
-                column: 1,
-            };
+            let reason = Reason::NotJson { line: self.line, column: 1 };
             return Some(Err(Problem::whole(reason)));
         }
         let limit = self.limits.document_bytes_max;

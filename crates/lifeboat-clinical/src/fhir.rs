@@ -138,10 +138,7 @@ impl std::fmt::Debug for Piece {
 /// Days are those of all its appointments, in whatever window.
 pub fn outline(document: &[u8]) -> Result<Outline, Problem> {
     with_walk(document, |walk, notes| {
-        let mut outline = Outline {
-            resources: walk.resources,
-            ..Outline::default()
-        };
+        let mut outline = Outline { resources: walk.resources, ..Outline::default() };
         let mut owners = BTreeSet::new();
         for scope in &walk.scopes {
             outline_scope(scope, &mut owners, &mut outline);
@@ -198,10 +195,7 @@ fn outline_scope(scope: &Scope<'_>, owners: &mut BTreeSet<Owner>, outline: &mut 
     for found in &scope.found {
         match patients.owners(found) {
             Ok(ownership) => owners.extend(ownership.owners),
-            Err(reason) => outline.skipped.push(Problem {
-                place: found.place,
-                reason,
-            }),
+            Err(reason) => outline.skipped.push(Problem { place: found.place, reason }),
         }
         owners.extend(day_of(found).map(Owner::Day));
         outline.types.insert(found.kind);

@@ -110,10 +110,7 @@ impl<'a> Json<'a> {
     pub(crate) fn read<M: Members<'a>>(self) -> M {
         let mut members = M::default();
         if self.is_object() {
-            let visitor = MembersVisitor {
-                members: &mut members,
-                depth_max: None,
-            };
+            let visitor = MembersVisitor { members: &mut members, depth_max: None };
             // The text was checked when the value was made, so only an escape that is half of a
             // pair in a key can fail here; what was found until then stands.
             let _ = serde_json::Deserializer::from_str(self.0).deserialize_map(visitor);
@@ -128,10 +125,7 @@ impl<'a> Json<'a> {
         if !self.is_object() {
             return check(self, depth_max).map(|()| members);
         }
-        let visitor = MembersVisitor {
-            members: &mut members,
-            depth_max: Some(depth_max),
-        };
+        let visitor = MembersVisitor { members: &mut members, depth_max: Some(depth_max) };
         serde_json::Deserializer::from_str(self.0)
             .deserialize_map(visitor)
             .map_err(|error| Flaw::of(&error))?;
@@ -142,10 +136,7 @@ impl<'a> Json<'a> {
     pub(crate) fn fields<const N: usize>(self, names: [&str; N]) -> [Option<Json<'a>>; N] {
         let mut found = [None; N];
         if self.is_object() {
-            let visitor = FieldsVisitor {
-                names: &names,
-                found: &mut found,
-            };
+            let visitor = FieldsVisitor { names: &names, found: &mut found };
             let _ = serde_json::Deserializer::from_str(self.0).deserialize_map(visitor);
         }
         found
@@ -159,9 +150,7 @@ impl<'a> Json<'a> {
 
     /// Returns the member at the end of a path of names.
     pub(crate) fn path(self, names: &[&str]) -> Option<Json<'a>> {
-        names
-            .iter()
-            .try_fold(self, |value, name| value.first()?.field(name))
+        names.iter().try_fold(self, |value, name| value.first()?.field(name))
     }
 
     /// Returns the text of a named member.
@@ -175,20 +164,12 @@ impl<'a> Json<'a> {
             return vec![self];
         }
         let elements: Vec<&'a RawValue> = serde_json::from_str(self.0).unwrap_or_default();
-        elements
-            .into_iter()
-            .map(Self::of)
-            .filter(|element| element.0 != "null")
-            .collect()
+        elements.into_iter().map(Self::of).filter(|element| element.0 != "null").collect()
     }
 
     /// Returns the first element of an array; a single value counts as an array of one.
     pub(crate) fn first(self) -> Option<Json<'a>> {
-        if self.is_array() {
-            self.items().into_iter().next()
-        } else {
-            Some(self)
-        }
+        if self.is_array() { self.items().into_iter().next() } else { Some(self) }
     }
 
     /// Returns every member of an object, in the source's order.
@@ -247,10 +228,7 @@ pub(crate) struct SlotSeed<'m, M>(pub(crate) &'m mut M);
 impl<'a: 'm, 'm, M: Members<'a>> DeserializeSeed<'a> for SlotSeed<'m, M> {
     type Value = Option<&'m mut Option<Json<'a>>>;
 
-    fn deserialize<D: serde::Deserializer<'a>>(
-        self,
-        deserializer: D,
-    ) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: serde::Deserializer<'a>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
@@ -298,10 +276,7 @@ struct NameSeed<'n>(&'n [&'n str]);
 impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
     type Value = Option<usize>;
 
-    fn deserialize<D: serde::Deserializer<'de>>(
-        self,
-        deserializer: D,
-    ) -> Result<Self::Value, D::Error> {
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
@@ -351,20 +326,14 @@ const UNREADABLE: &str = "unreadable";
 impl Flaw {
     fn of(error: &serde_json::Error) -> Self {
         let too_deep = error.is_data() && error.to_string().starts_with(TOO_DEEP);
-        if too_deep {
-            Self::TooDeep
-        } else {
-            Self::Unreadable
-        }
+        if too_deep { Self::TooDeep } else { Self::Unreadable }
     }
 }
 
 /// Checks that any ordinary JSON reader can read `value` in full, nested at most `depth_max` deep.
 pub(crate) fn check(value: Json<'_>, depth_max: u32) -> Result<(), Flaw> {
     let mut deserializer = serde_json::Deserializer::from_str(value.text());
-    CheckSeed(depth_max)
-        .deserialize(&mut deserializer)
-        .map_err(|error| Flaw::of(&error))
+    CheckSeed(depth_max).deserialize(&mut deserializer).map_err(|error| Flaw::of(&error))
 }
 
 struct CheckSeed(u32);

@@ -23,9 +23,7 @@ pub use date::PartialDate;
 pub use document::{DocumentReader, Limits};
 pub use fhir::{DayWindow, Outline, Owner, PatientName, Piece, outline, split};
 pub use problem::{Place, Problem, Reason};
-pub use record::{
-    FeedProfile, PatientRecord, Person, SharedResources, build_day_list, build_patient_record,
-};
+pub use record::{FeedProfile, PatientRecord, Person, SharedResources, build_day_list, build_patient_record};
 pub use section::{SectionId, SectionState};
 
 #[cfg(test)]

@@ -42,11 +42,8 @@ pub fn check_digit(nine: &[u8]) -> Option<u8> {
     if nine.len() != 9 || !nine.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    let sum: u32 = nine
-        .iter()
-        .zip((2..=10).rev())
-        .map(|(byte, weight)| u32::from(byte - b'0') * weight)
-        .sum();
+    let sum: u32 =
+        nine.iter().zip((2..=10).rev()).map(|(byte, weight)| u32::from(byte - b'0') * weight).sum();
     match 11 - sum % 11 {
         11 => Some(b'0'),
         10 => None,
@@ -57,11 +54,7 @@ pub fn check_digit(nine: &[u8]) -> Option<u8> {
 /// Returns an NHS number as it is shown to people, `999 000 0000`; any other text comes back as it is.
 pub fn format(digits: &str) -> String {
     let ten = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    if ten {
-        format!("{} {} {}", &digits[..3], &digits[3..6], &digits[6..])
-    } else {
-        digits.to_owned()
-    }
+    if ten { format!("{} {} {}", &digits[..3], &digits[3..6], &digits[6..]) } else { digits.to_owned() }
 }
 
 #[cfg(test)]

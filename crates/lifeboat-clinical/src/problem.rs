@@ -24,10 +24,7 @@ pub struct Place {
 impl Place {
     /// Returns the place of a document that begins on `line`.
     pub fn at_line(line: u64) -> Self {
-        Self {
-            line: Some(line),
-            ..Self::default()
-        }
+        Self { line: Some(line), ..Self::default() }
     }
 }
 
@@ -61,10 +58,7 @@ pub struct Problem {
 impl Problem {
     /// Returns a problem of a whole input or document.
     pub fn whole(reason: Reason) -> Self {
-        Self {
-            place: Place::default(),
-            reason,
-        }
+        Self { place: Place::default(), reason }
     }
 
     /// Returns the same problem with the line of the document in which it was found.
@@ -242,10 +236,7 @@ impl fmt::Display for OtherVersion {
 impl Reason {
     /// Says whether everything was read all the same and the reason only tells what was done.
     pub fn is_note(&self) -> bool {
-        matches!(
-            self,
-            Self::NotUtf8 | Self::CopiesDiffer | Self::EntryWithoutResource | Self::BulkManifest
-        )
+        matches!(self, Self::NotUtf8 | Self::CopiesDiffer | Self::EntryWithoutResource | Self::BulkManifest)
     }
 }
 
@@ -269,9 +260,7 @@ impl fmt::Display for Reason {
                 write!(f, "not valid JSON at its line {line}, column {column}")
             }
             Self::CutShort => f.write_str("ends in the middle; it was cut short"),
-            Self::NotUtf8 => {
-                f.write_str("some characters are not valid UTF-8 and are shown as \u{fffd}")
-            }
+            Self::NotUtf8 => f.write_str("some characters are not valid UTF-8 and are shown as \u{fffd}"),
             Self::TooDeep(limit) => write!(f, "nested more than {limit} levels deep"),
             Self::NumberOutOfRange => f.write_str("holds a number out of range"),
             Self::TooManyResources(limit) => {
@@ -279,16 +268,13 @@ impl fmt::Display for Reason {
             }
             Self::BundlesTooDeep => f.write_str("too many Bundles inside Bundles"),
             Self::NotFhir => f.write_str("JSON, but not a FHIR resource"),
-            Self::BulkManifest => {
-                f.write_str("the manifest of a Bulk Data export, which holds no resource")
-            }
+            Self::BulkManifest => f.write_str("the manifest of a Bulk Data export, which holds no resource"),
             Self::OtherVersion(version) => {
                 write!(f, "{version} is not supported by this feed, which reads R4")
             }
-            Self::SourceError(Some(code)) => write!(
-                f,
-                "the source answered with an error instead of data (OperationOutcome: {code})"
-            ),
+            Self::SourceError(Some(code)) => {
+                write!(f, "the source answered with an error instead of data (OperationOutcome: {code})")
+            }
             Self::SourceError(None) => {
                 f.write_str("the source answered with an error instead of data (OperationOutcome)")
             }
@@ -301,10 +287,9 @@ impl fmt::Display for Reason {
             Self::CopiesDiffer => {
                 f.write_str("two copies differ and neither is known to be newer; both are kept")
             }
-            Self::ItemTooLarge(limit) => write!(
-                f,
-                "larger than the limit of {limit} bytes; not held in this copy"
-            ),
+            Self::ItemTooLarge(limit) => {
+                write!(f, "larger than the limit of {limit} bytes; not held in this copy")
+            }
             Self::RecordTooLarge(limit) => write!(
                 f,
                 "the record is larger than the limit of {limit} bytes; its largest items are not held in this copy"

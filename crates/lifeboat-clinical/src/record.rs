@@ -32,8 +32,8 @@ use std::collections::{BTreeSet, HashSet};
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use classify::{Context, Item};
 pub(crate) use classify::sections_supplied;
+use classify::{Context, Item};
 pub(crate) use day_list::fill_participants;
 pub use day_list::{DayListRecord, PATIENT_KEY_EXTENSION, build_day_list};
 use dedupe::Deduped;
@@ -150,11 +150,8 @@ pub fn build_patient_record(
     let mut parts = Parts::of(deduped.pieces);
     problems.append(&mut parts.problems);
 
-    let context = Context {
-        today,
-        acute_since: window_start(today, 12),
-        report_members: report_members(&parts.items),
-    };
+    let context =
+        Context { today, acute_since: window_start(today, 12), report_members: report_members(&parts.items) };
     let items = std::mem::take(&mut parts.items).into_iter();
     let mut items: Vec<Item<'_>> = items.map(|held| Item::of(held, &context)).collect();
     items.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
@@ -186,10 +183,7 @@ pub fn build_patient_record(
     PatientRecord {
         bytes,
         person: person.unwrap_or_default(),
-        sections: sections
-            .iter()
-            .map(|section| (section.id, section.state, section.items))
-            .collect(),
+        sections: sections.iter().map(|section| (section.id, section.state, section.items)).collect(),
         problems,
         shared: support.keys,
     }
@@ -272,7 +266,10 @@ fn withhold_whereabouts(held: &mut Held<'_>) {
 fn details(patient: Json<'_>) -> String {
     let members = patient.members();
     let telling = members.iter().filter(|(key, _)| {
-        !matches!(key.as_ref(), "id" | "meta" | "text" | "identifier" | "generalPractitioner" | "managingOrganization" | "link")
+        !matches!(
+            key.as_ref(),
+            "id" | "meta" | "text" | "identifier" | "generalPractitioner" | "managingOrganization" | "link"
+        )
     });
     let mut telling: Vec<(&str, &str)> = telling.map(|(key, value)| (key.as_ref(), value.text())).collect();
     telling.sort_unstable();
@@ -281,11 +278,7 @@ fn details(patient: Json<'_>) -> String {
 
 /// Returns the references to observations that are parts of reports.
 fn report_members<'p>(items: &[Held<'p>]) -> HashSet<Cow<'p, str>> {
-    items
-        .iter()
-        .filter(|held| held.kind.name() == "DiagnosticReport")
-        .flat_map(window::member_keys)
-        .collect()
+    items.iter().filter(|held| held.kind.name() == "DiagnosticReport").flat_map(window::member_keys).collect()
 }
 
 /// Leaves the largest items out, other items first, until the record is small enough.

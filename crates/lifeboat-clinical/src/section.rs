@@ -73,89 +73,29 @@ struct Facts {
     loinc: Option<&'static str>,
 }
 
-const fn facts(
-    id: SectionId,
-    code: &'static str,
-    title: &'static str,
-    loinc: Option<&'static str>,
-) -> Facts {
-    Facts {
-        id,
-        code,
-        title,
-        loinc,
-    }
+const fn facts(id: SectionId, code: &'static str, title: &'static str, loinc: Option<&'static str>) -> Facts {
+    Facts { id, code, title, loinc }
 }
 
 const FACTS: [Facts; 17] = {
     use SectionId as S;
     [
         facts(S::Alerts, "alerts", "Alerts", Some("104605-1")),
-        facts(
-            S::Allergies,
-            "allergies",
-            "Allergies and Adverse Reactions",
-            Some("48765-2"),
-        ),
-        facts(
-            S::RepeatMedication,
-            "repeat-medication",
-            "Current Repeat Medication",
-            Some("10160-0"),
-        ),
-        facts(
-            S::AcuteMedication,
-            "acute-medication",
-            "Acute Medication (Last 12 Months)",
-            Some("10160-0"),
-        ),
-        facts(
-            S::PastMedication,
-            "past-medication",
-            "Past Medication",
-            Some("10160-0"),
-        ),
-        facts(
-            S::ActiveProblems,
-            "active-problems",
-            "Active Problems and Issues",
-            Some("11450-4"),
-        ),
-        facts(
-            S::PastProblems,
-            "past-problems",
-            "Past Problems and Issues",
-            Some("11348-0"),
-        ),
+        facts(S::Allergies, "allergies", "Allergies and Adverse Reactions", Some("48765-2")),
+        facts(S::RepeatMedication, "repeat-medication", "Current Repeat Medication", Some("10160-0")),
+        facts(S::AcuteMedication, "acute-medication", "Acute Medication (Last 12 Months)", Some("10160-0")),
+        facts(S::PastMedication, "past-medication", "Past Medication", Some("10160-0")),
+        facts(S::ActiveProblems, "active-problems", "Active Problems and Issues", Some("11450-4")),
+        facts(S::PastProblems, "past-problems", "Past Problems and Issues", Some("11348-0")),
         facts(S::Encounters, "encounters", "Encounters", None),
-        facts(
-            S::Results,
-            "results",
-            "Investigations and Results",
-            Some("30954-2"),
-        ),
-        facts(
-            S::Observations,
-            "observations",
-            "Observations",
-            Some("8716-3"),
-        ),
-        facts(
-            S::Immunisations,
-            "immunisations",
-            "Immunisations",
-            Some("11369-6"),
-        ),
+        facts(S::Results, "results", "Investigations and Results", Some("30954-2")),
+        facts(S::Observations, "observations", "Observations", Some("8716-3")),
+        facts(S::Immunisations, "immunisations", "Immunisations", Some("11369-6")),
         facts(S::Procedures, "procedures", "Procedures", Some("47519-4")),
         facts(S::Referrals, "referrals", "Referrals", Some("18776-5")),
         facts(S::Diary, "diary", "Diary and Recalls", Some("18776-5")),
         facts(S::Pregnancy, "pregnancy", "Pregnancy", Some("10162-6")),
-        facts(
-            S::SocialHistory,
-            "social-history",
-            "Social History",
-            Some("29762-2"),
-        ),
+        facts(S::SocialHistory, "social-history", "Social History", Some("29762-2")),
         facts(S::OtherItems, "other-items", "Other Items", None),
     ]
 };
@@ -212,11 +152,7 @@ impl FromStr for SectionId {
     type Err = UnknownSection;
 
     fn from_str(text: &str) -> Result<Self, UnknownSection> {
-        FACTS
-            .iter()
-            .find(|facts| facts.code == text)
-            .map(|facts| facts.id)
-            .ok_or(UnknownSection)
+        FACTS.iter().find(|facts| facts.code == text).map(|facts| facts.id).ok_or(UnknownSection)
     }
 }
 
@@ -238,13 +174,8 @@ pub enum SectionState {
 
 impl SectionState {
     /// Every state.
-    pub const ALL: [Self; 5] = [
-        Self::Recorded,
-        Self::NoneRecorded,
-        Self::NotSupplied,
-        Self::Withheld,
-        Self::Unavailable,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Recorded, Self::NoneRecorded, Self::NotSupplied, Self::Withheld, Self::Unavailable];
 
     /// Returns the state's code in the record, such as `none-recorded`.
     pub fn code(self) -> &'static str {
@@ -268,10 +199,7 @@ impl FromStr for SectionState {
     type Err = UnknownSectionState;
 
     fn from_str(text: &str) -> Result<Self, UnknownSectionState> {
-        Self::ALL
-            .into_iter()
-            .find(|state| state.code() == text)
-            .ok_or(UnknownSectionState)
+        Self::ALL.into_iter().find(|state| state.code() == text).ok_or(UnknownSectionState)
     }
 }
 

@@ -1,7 +1,7 @@
 //! The keys of people: age recipients and identities, and passphrases.
 
 use crate::text::serde_as_text;
-use age::secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 use std::str::FromStr;
 use zeroize::Zeroizing;

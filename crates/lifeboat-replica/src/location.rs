@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use lifeboat_format::{KitOptions, KitReplica};
 use serde::{Deserialize, Serialize};
 use url::Url;
 use zeroize::Zeroizing;
@@ -80,6 +81,20 @@ impl ReplicaLocation {
     /// Makes the location of a local folder.
     pub fn folder(path: impl Into<PathBuf>) -> Self {
         Self { url: ReplicaUrl::Folder(path.into()), options: ReplicaOptions::default() }
+    }
+
+    /// Reads a replica's name and location as a kit carries them.
+    pub fn from_kit(replica: &KitReplica) -> Result<(ReplicaName, Self), LocationError> {
+        let options = ReplicaOptions::from_pairs(&replica.options.0)?;
+        let location = Self { url: replica.url.parse()?, options };
+        location.check()?;
+        Ok((replica.name.parse()?, location))
+    }
+
+    /// Returns the replica as a kit carries it, credentials included.
+    pub fn to_kit(&self, name: &ReplicaName) -> KitReplica {
+        let options = KitOptions(self.options.to_pairs());
+        KitReplica { name: name.to_string(), url: self.url.to_string(), options }
     }
 
     /// Checks that the options fit the address.
@@ -208,7 +223,7 @@ pub struct ReplicaOptions {
     /// Puts the bucket into the path (the default) or, when false, into the host name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_style: Option<bool>,
-    /// The public half of the credential.
+    /// The public half of the credential; without one, the machine's own role is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub access_key: Option<Secret>,
     /// The secret half of the credential.
@@ -456,6 +471,8 @@ mod tests {
         assert_eq!(location, again);
         assert_eq!(ReplicaOptions::from_pairs(&location.options.to_pairs()).unwrap(), location.options);
         assert_eq!(location.check(), Ok(()));
+        let name: ReplicaName = "cloud".parse().unwrap();
+        assert_eq!(ReplicaLocation::from_kit(&location.to_kit(&name)), Ok((name, location)));
     }
 
     #[test]

@@ -75,7 +75,8 @@ impl CopyAge {
 pub fn duration_words(seconds: i64) -> String {
     let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
     let unit = |n: i64, name: &str| format!("{n} {name}{}", if n == 1 { "" } else { "s" });
-    let two = |large: String, n: i64, name: &str| if n == 0 { large } else { format!("{large} {}", unit(n, name)) };
+    let two =
+        |large: String, n: i64, name: &str| if n == 0 { large } else { format!("{large} {}", unit(n, name)) };
     match () {
         () if minutes < 1 => "less than a minute".to_owned(),
         () if hours < 1 => unit(minutes, "minute"),

@@ -11,10 +11,10 @@ use secrecy::SecretString;
 use tokio::sync::mpsc;
 
 use self::args::{Args, Command, HostChoice, OpenArgs};
+use crate::harden;
 use crate::serve::{HostStyle, Options, Running, ServeError, serve};
 use crate::site::{OpenError, Source, SourceError};
 use crate::token::RandomError;
-use crate::harden;
 
 /// The longest passphrase file, in bytes.
 const PASSPHRASE_BYTES_MAX: u64 = 4096;
@@ -97,7 +97,10 @@ pub fn main() -> ExitCode {
 fn run(args: Args) -> Result<(), CliError> {
     match args.command {
         Command::Open(open) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CliError::Runtime)?;
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()
+                .map_err(CliError::Runtime)?;
             let ended = runtime.block_on(show(open));
             // A store that still does not answer must not keep the program from ending.
             runtime.shutdown_background();
@@ -129,7 +132,9 @@ async fn show(args: OpenArgs) -> Result<(), CliError> {
     };
     let viewer = serve(options).await?;
     announce(&viewer, &args).map_err(CliError::Print)?;
-    if !args.no_browser && let Err(error) = browser::open(viewer.launch_url()) {
+    if !args.no_browser
+        && let Err(error) = browser::open(viewer.launch_url())
+    {
         tracing::warn!(name: "browser_not_opened", %error);
         say("No browser could be started: open the address above by hand.").map_err(CliError::Print)?;
     }

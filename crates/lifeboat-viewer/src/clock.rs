@@ -18,7 +18,10 @@ pub trait Clock: fmt::Debug + Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
-    #[expect(clippy::disallowed_methods, reason = "the program's shell reads the clock here and nowhere else")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the program's shell reads the clock here and nowhere else"
+    )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }

@@ -90,7 +90,7 @@ pub enum ServeError {
 /// A viewer that is running; it stops when this is dropped or shut down.
 #[derive(Debug)]
 pub struct Running {
-    app: App,
+    pub(crate) app: App,
     stop: watch::Sender<bool>,
     server: Option<JoinHandle<io::Result<()>>>,
     sweeper: JoinHandle<()>,

@@ -97,17 +97,23 @@ async fn asset(Path(name): Path<String>) -> Response {
 }
 
 async fn not_found() -> Response {
-    message_page(StatusCode::NOT_FOUND, &Message {
-        heading: "Page not found",
-        text: "The viewer has no such page.",
-        remedy: "Go back, or start again from the day list.",
-    })
+    message_page(
+        StatusCode::NOT_FOUND,
+        &Message {
+            heading: "Page not found",
+            text: "The viewer has no such page.",
+            remedy: "Go back, or start again from the day list.",
+        },
+    )
 }
 
 async fn wrong_method() -> Response {
-    message_page(StatusCode::METHOD_NOT_ALLOWED, &Message {
-        heading: "This page cannot be opened like that",
-        text: "The address belongs to a form, or to a page that takes no form.",
-        remedy: "Go back, or start again from the day list.",
-    })
+    message_page(
+        StatusCode::METHOD_NOT_ALLOWED,
+        &Message {
+            heading: "This page cannot be opened like that",
+            text: "The address belongs to a form, or to a page that takes no form.",
+            remedy: "Go back, or start again from the day list.",
+        },
+    )
 }

@@ -7,6 +7,7 @@
 mod ask;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod open_error;
 pub mod people;
 mod person_text;
 pub mod source;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use lifeboat_format::{AgeOpenError, KitError, ManifestId, RecordKey, RecordName, VerifiedHead};
+use lifeboat_format::{ManifestId, RecordKey, RecordName, VerifiedHead};
 use lifeboat_replica::{Choice, Directory, OpenedRecord, ReadError, Reader, SiteReader};
 
 use self::ask::Asked;
@@ -31,6 +32,7 @@ use crate::clock::{Clock, practice_day};
 use crate::pages::copy::AboutCopy;
 use crate::pages::strip::{CopyLine, Strip};
 
+pub use self::open_error::OpenError;
 pub use self::source::{Source, SourceError};
 
 /// The longest that one copy is waited for when a record is read.
@@ -39,120 +41,6 @@ pub const RECORD_TIME_MAX: Duration = Duration::from_secs(10);
 pub const DIRECTORY_TIME_MAX: Duration = Duration::from_secs(30);
 
 const LATE: &str = "it did not answer in time";
-
-/// Why a site could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Nobody gave a passphrase.
-    #[error("a passphrase is needed")]
-    PassphraseNeeded,
-    /// The kit did not open.
-    #[error("open the kit")]
-    Kit(#[source] KitError),
-    /// The kit names a replica in a way that cannot be understood.
-    #[error("read the kit's list of replicas")]
-    KitReplica,
-    /// The identity file could not be read.
-    #[error("read the identity file")]
-    IdentityFile,
-    /// The identity file holds no identity.
-    #[error("find an identity in the identity file")]
-    NotAnIdentity,
-    /// The passphrase does not open the identity file.
-    #[error("open the identity file with the passphrase")]
-    IdentityPassphrase,
-    /// No replica answered.
-    #[error("reach a replica")]
-    NoneReachable {
-        /// What each said.
-        answers: Vec<Answer>,
-    },
-    /// Replicas answered and none verifies.
-    #[error("verify a replica")]
-    NoneVerifies {
-        /// What each said.
-        answers: Vec<Answer>,
-    },
-    /// The identity or passphrase opens no replica.
-    #[error("open a replica's keys")]
-    NotARecipient,
-    /// A background computation died.
-    #[error("compute in the background")]
-    Background,
-}
-
-impl OpenError {
-    /// Says whether what was typed, or the identity, is wrong: such tries are throttled.
-    pub fn is_wrong_secret(&self) -> bool {
-        match self {
-            Self::Kit(error) => is_wrong_passphrase(error),
-            Self::IdentityPassphrase | Self::NotARecipient => true,
-            _ => false,
-        }
-    }
-
-    /// Returns a stable name for the log.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::PassphraseNeeded => "passphrase_needed",
-            Self::Kit(_) => "kit",
-            Self::KitReplica => "kit_replica",
-            Self::IdentityFile => "identity_file",
-            Self::NotAnIdentity => "not_an_identity",
-            Self::IdentityPassphrase => "identity_passphrase",
-            Self::NoneReachable { .. } => "none_reachable",
-            Self::NoneVerifies { .. } => "none_verifies",
-            Self::NotARecipient => "not_a_recipient",
-            Self::Background => "background",
-        }
-    }
-
-    /// Says what happened, in plain English.
-    pub fn sentence(&self) -> String {
-        match self {
-            Self::PassphraseNeeded => "A passphrase is needed.".to_owned(),
-            Self::Kit(error) if is_wrong_passphrase(error) => "The passphrase is wrong.".to_owned(),
-            Self::Kit(_) => "The kit file is damaged or is not a kit.".to_owned(),
-            Self::KitReplica => "The kit names a copy in a way that this version does not understand.".to_owned(),
-            Self::IdentityFile => "The identity file cannot be read.".to_owned(),
-            Self::NotAnIdentity => "The identity file holds no identity.".to_owned(),
-            Self::IdentityPassphrase => "The passphrase is wrong.".to_owned(),
-            Self::NoneReachable { answers } => format!("No copy can be reached. {}", list(answers)),
-            Self::NoneVerifies { answers } => format!("No copy passes verification. {}", list(answers)),
-            Self::NotARecipient => "This passphrase or identity does not open the site's records.".to_owned(),
-            Self::Background => "The viewer failed while it was opening the copy.".to_owned(),
-        }
-    }
-
-    /// Says what the reader can do.
-    pub fn remedy(&self) -> &'static str {
-        match self {
-            Self::PassphraseNeeded => "Type it.",
-            Self::Kit(error) if is_wrong_passphrase(error) => "Check Caps Lock and the keyboard layout, and try again.",
-            Self::Kit(_) | Self::KitReplica => "Use another copy of the kit, or ask IT for a new one.",
-            Self::IdentityFile | Self::NotAnIdentity => "Check the path and that the disk is plugged in.",
-            Self::IdentityPassphrase => "Check Caps Lock and the keyboard layout, and try again.",
-            Self::NoneReachable { .. } => "Check the network cable or Wi-Fi, plug in the disk, and try again.",
-            Self::NoneVerifies { .. } => {
-                "Do not use these copies. Try another disk or place that holds a copy, and tell IT."
-            }
-            Self::NotARecipient => "Check that the kit is of this site and still valid, or use another way in.",
-            Self::Background => "Close the viewer and start it again.",
-        }
-    }
-}
-
-fn is_wrong_passphrase(error: &KitError) -> bool {
-    matches!(error, KitError::Open(AgeOpenError::WrongKey))
-}
-
-fn list(answers: &[Answer]) -> String {
-    let one = |answer: &Answer| match &answer.finding {
-        Finding::Holds(_) => format!("{}: verified.", answer.name),
-        Finding::Damaged(why) | Finding::Unusable(why) | Finding::Unreachable(why) => format!("{}: {why}.", answer.name),
-    };
-    answers.iter().map(one).collect::<Vec<_>>().join(" ")
-}
 
 /// Why a record could not be read from any copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -198,7 +86,11 @@ impl OpenSite {
         if order.is_empty() {
             let answers = answers(&asked);
             let any_damaged = answers.iter().any(|answer| matches!(answer.finding, Finding::Damaged(_)));
-            return Err(if any_damaged { OpenError::NoneVerifies { answers } } else { OpenError::NoneReachable { answers } });
+            return Err(if any_damaged {
+                OpenError::NoneVerifies { answers }
+            } else {
+                OpenError::NoneReachable { answers }
+            });
         }
         let mut wrong_secret = false;
         for at in order {
@@ -233,15 +125,21 @@ impl OpenSite {
                 }
             }
         }
-        if wrong_secret { Err(OpenError::NotARecipient) } else { Err(OpenError::NoneVerifies { answers: answers(&asked) }) }
+        if wrong_secret {
+            Err(OpenError::NotARecipient)
+        } else {
+            Err(OpenError::NoneVerifies { answers: answers(&asked) })
+        }
     }
 
     /// Asks all replicas again with the same keys; says when what is shown has changed.
     pub async fn ask_again(&self, clock: &dyn Clock) -> Result<Self, OpenError> {
         let mut again = Self::open(self.keys.clone(), clock).await?;
         if again.snapshot() != self.snapshot() {
-            let (before, after) = (show_instant(ask::as_of(&self.head)), show_instant(ask::as_of(&again.head)));
-            again.moved = Some(format!("the copy shown before was as of {before}; this one is as of {after}."));
+            let (before, after) =
+                (show_instant(ask::as_of(&self.head)), show_instant(ask::as_of(&again.head)));
+            again.moved =
+                Some(format!("the copy shown before was as of {before}; this one is as of {after}."));
         }
         Ok(again)
     }
@@ -344,7 +242,9 @@ impl OpenSite {
             text("Appointments", counts.appointments.to_string()),
         ];
         counted.extend(counts.sections.iter().map(|(code, count)| {
-            let title = code.parse().map_or_else(|_| code.clone(), |id: lifeboat_clinical::SectionId| id.title().to_owned());
+            let title = code
+                .parse()
+                .map_or_else(|_| code.clone(), |id: lifeboat_clinical::SectionId| id.title().to_owned());
             (title, format!("{} items of {} patients", count.items, count.patients))
         }));
         AboutCopy {
@@ -357,7 +257,10 @@ impl OpenSite {
                 text("Source documents read", manifest.feed.documents.to_string()),
                 text("Source documents that could not be read", manifest.feed.unreadable.to_string()),
                 text("Manifest", id.to_string()),
-                text("Signed log", format!("{} entries, root {}", self.head.checkpoint.size, self.head.checkpoint.root)),
+                text(
+                    "Signed log",
+                    format!("{} entries, root {}", self.head.checkpoint.size, self.head.checkpoint.root),
+                ),
             ],
             counts: counted,
             asked: show_instant(self.asked_at),
@@ -443,7 +346,13 @@ fn held(head: &VerifiedHead) -> Option<String> {
     let reasons = reasons.join("; ");
     let taken = show_instant(newest.taken);
     Some(match head.accepted {
-        Some(_) => format!("snapshot {} of {taken} looked implausible and is not shown ({reasons}).", newest.sequence),
-        None => format!("snapshot {} of {taken} looks implausible ({reasons}) and is shown because no other exists.", newest.sequence),
+        Some(_) => format!(
+            "snapshot {} of {taken} looked implausible and is not shown ({reasons}).",
+            newest.sequence
+        ),
+        None => format!(
+            "snapshot {} of {taken} looks implausible ({reasons}) and is shown because no other exists.",
+            newest.sequence
+        ),
     })
 }

@@ -10,10 +10,7 @@ use jiff::tz::TimeZone;
 const PRACTICE_TIME_ZONE: &str = "Europe/London";
 
 /// Returns the present instant, to the second as stored data has it.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the shell reads the clock here and nowhere else"
-)]
+#[expect(clippy::disallowed_methods, reason = "the shell reads the clock here and nowhere else")]
 pub fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_second(now.as_second()).unwrap_or(now)
@@ -31,10 +28,9 @@ mod tests {
 
     #[test]
     fn the_practice_date_follows_british_summer_time() {
-        for (instant, expected) in [
-            ("2026-07-01T23:30:00Z", "2026-07-02"),
-            ("2026-12-01T23:30:00Z", "2026-12-01"),
-        ] {
+        for (instant, expected) in
+            [("2026-07-01T23:30:00Z", "2026-07-02"), ("2026-12-01T23:30:00Z", "2026-12-01")]
+        {
             let instant: Timestamp = instant.parse().expect("a valid instant");
             assert_eq!(practice_date(instant).to_string(), expected);
         }

@@ -11,8 +11,8 @@ use crate::config::{ConfigError, RecipientsError};
 use crate::demo::DemoError;
 use crate::engine::EngineError;
 use crate::keys::{KeysError, SecretError};
-use crate::restore::RestoreError;
 use crate::replicas::ReplicasError;
+use crate::restore::RestoreError;
 use crate::service::ServiceError;
 use crate::setup::SetupError;
 
@@ -192,8 +192,12 @@ impl CommandError {
     /// Returns how the command ends with this error.
     pub fn exit(&self) -> ExitStatus {
         match self {
-            CommandError::Config(_) | CommandError::Recipients(_) | CommandError::Usage { .. } => ExitStatus::Usage,
-            CommandError::Exists { .. } | CommandError::Keys(_) | CommandError::Secret(_) => ExitStatus::Usage,
+            CommandError::Config(_) | CommandError::Recipients(_) | CommandError::Usage { .. } => {
+                ExitStatus::Usage
+            }
+            CommandError::Exists { .. } | CommandError::Keys(_) | CommandError::Secret(_) => {
+                ExitStatus::Usage
+            }
             CommandError::Engine(EngineError::Locked { .. }) => ExitStatus::Locked,
             CommandError::Replicas(error) => match error {
                 ReplicasError::OpenReader { .. } | ReplicasError::OpenWriter { .. } => ExitStatus::Failed,
@@ -210,7 +214,9 @@ impl CommandError {
             CommandError::Config(ConfigError::Absent { .. }) => {
                 "name the file with `--config FILE` or LIFEBOAT_CONFIG, or make one with `lifeboat init`"
             }
-            CommandError::Config(_) => "`lifeboat config check` checks the file; docs/reference/configuration.md lists the settings",
+            CommandError::Config(_) => {
+                "`lifeboat config check` checks the file; docs/reference/configuration.md lists the settings"
+            }
             CommandError::Recipients(RecipientsError::NotAKey { .. }) => {
                 "`age-keygen -o identity.txt` makes a key pair and prints the public key, which begins with age1"
             }
@@ -218,8 +224,12 @@ impl CommandError {
                 "add somebody: `lifeboat recipients add NAME age1…`"
             }
             CommandError::Recipients(RecipientsError::LastOne { .. }) => "add their successor first",
-            CommandError::Recipients(RecipientsError::NoSuchName { .. }) => "`lifeboat recipients list` shows the names",
-            CommandError::Keys(KeysError::Secret(error)) | CommandError::Secret(error) => return secret_hint(error),
+            CommandError::Recipients(RecipientsError::NoSuchName { .. }) => {
+                "`lifeboat recipients list` shows the names"
+            }
+            CommandError::Keys(KeysError::Secret(error)) | CommandError::Secret(error) => {
+                return secret_hint(error);
+            }
             CommandError::Keys(KeysError::Exists { .. }) => {
                 "keys are never overwritten, because copies made with them would become unusable; move them away if you mean it"
             }
@@ -262,7 +272,9 @@ impl CommandError {
 fn secret_hint(error: &SecretError) -> Option<String> {
     match error {
         SecretError::Exposed { path, .. } => Some(format!("chmod 600 {}", path.display())),
-        SecretError::Read { .. } => Some("run as the user of the service, or make keys with `lifeboat init`".to_owned()),
+        SecretError::Read { .. } => {
+            Some("run as the user of the service, or make keys with `lifeboat init`".to_owned())
+        }
         SecretError::NoCredentials { .. } => {
             Some("systemd passes credentials only to the service: add LoadCredential= to its unit".to_owned())
         }

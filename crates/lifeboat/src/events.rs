@@ -63,7 +63,12 @@ pub fn snapshot_taken(report: &SnapshotReport, took: Duration) {
     }
     if held {
         let codes: Vec<&str> = report.held_reasons.iter().map(|reason| reason.code.as_str()).collect();
-        error!(event = "snapshot.held", sequence = sequence.number(), reasons = codes.join(","), "snapshot held");
+        error!(
+            event = "snapshot.held",
+            sequence = sequence.number(),
+            reasons = codes.join(","),
+            "snapshot held"
+        );
     }
 }
 
@@ -82,7 +87,10 @@ pub fn replica_caught_up(replica: &ReplicaName, log_size: u64, report: &Replicat
     info!(event = "replica.caught_up", replica, log_size, copied, bytes, "replica caught up");
     if report.repaired > 0 {
         let repaired = report.repaired;
-        warn!(event = "replica.repaired", replica, repaired, "damaged objects of the replica were written again");
+        warn!(
+            event = "replica.repaired",
+            replica, repaired, "damaged objects of the replica were written again"
+        );
     }
 }
 
@@ -98,7 +106,9 @@ pub fn replica_failed(
     let replica = replica.as_str();
     let retry_s = wait.as_secs();
     match class {
-        ErrorClass::Transient => warn!(event = "replica.failed", replica, cause, failures, retry_s, "replica behind"),
+        ErrorClass::Transient => {
+            warn!(event = "replica.failed", replica, cause, failures, retry_s, "replica behind")
+        }
         _ => error!(event = "replica.failed", replica, cause, failures, retry_s, "replica behind"),
     }
 }
@@ -106,12 +116,22 @@ pub fn replica_failed(
 /// A replica could not be asked at start whether it knows more than the spool.
 pub fn adopt_skipped(replica: &ReplicaName, error: &dyn Error) {
     let cause = error_line(error);
-    warn!(event = "replica.not_asked", replica = replica.as_str(), cause, "replica not asked for newer history");
+    warn!(
+        event = "replica.not_asked",
+        replica = replica.as_str(),
+        cause,
+        "replica not asked for newer history"
+    );
 }
 
 /// History was taken over from a replica.
 pub fn history_adopted(replica: &ReplicaName, log_size: u64) {
-    warn!(event = "history.adopted", replica = replica.as_str(), log_size, "history taken over from a replica");
+    warn!(
+        event = "history.adopted",
+        replica = replica.as_str(),
+        log_size,
+        "history taken over from a replica"
+    );
 }
 
 /// A cursor could not be read or written; it will be found again by listing the replica.
@@ -126,7 +146,11 @@ pub fn config_reloaded(replicas: usize) {
 
 /// The new configuration cannot be used; the former one stays in force.
 pub fn config_refused(error: &dyn Error) {
-    error!(event = "config.refused", cause = error_line(error), "configuration refused, the former one stays");
+    error!(
+        event = "config.refused",
+        cause = error_line(error),
+        "configuration refused, the former one stays"
+    );
 }
 
 /// The file system does not report changes; the periodic scan finds them.

@@ -67,6 +67,12 @@ pub enum ReplicasError {
         /// The names that are configured.
         known: Vec<String>,
     },
+    /// Only configured replicas are written to.
+    #[error("`{text}` is not a configured replica; only those are written to")]
+    NotConfigured {
+        /// What was given.
+        text: String,
+    },
     /// Nothing says which key the site signs with.
     #[error("the site's verification key is needed")]
     NoVerificationKey,
@@ -144,7 +150,11 @@ impl ReplicaSettings {
         })
     }
 
-    fn secret(&self, source: &Option<SecretSource>, what: &'static str) -> Result<Option<Secret>, ReplicasError> {
+    fn secret(
+        &self,
+        source: &Option<SecretSource>,
+        what: &'static str,
+    ) -> Result<Option<Secret>, ReplicasError> {
         let Some(source) = source else { return Ok(None) };
         match source.read(what) {
             Ok(text) => Ok(Some(Secret::new(text.as_str().to_owned()))),

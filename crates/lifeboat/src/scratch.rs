@@ -45,9 +45,19 @@ impl Scratch {
     pub(crate) fn init(&self, replicas: &[&str]) -> (ExitStatus, Value) {
         let recipient = format!("safe={}", self.identity.recipient());
         let source = self.text("source");
-        let replicas: Vec<String> = replicas.iter().map(|name| format!("{name}={}", self.text(name))).collect();
-        let mut arguments =
-            vec!["init", "--site", "A81001", "--name", "Example Surgery", "--source", &source, "--recipient", &recipient];
+        let replicas: Vec<String> =
+            replicas.iter().map(|name| format!("{name}={}", self.text(name))).collect();
+        let mut arguments = vec![
+            "init",
+            "--site",
+            "A81001",
+            "--name",
+            "Example Surgery",
+            "--source",
+            &source,
+            "--recipient",
+            &recipient,
+        ];
         for replica in &replicas {
             arguments.extend(["--replica", replica]);
         }

@@ -43,7 +43,6 @@ impl<R: Read> Source<R> {
             Self::Zstd(_) => Container::Zstd,
         }
     }
-
 }
 
 impl<R: Read> Read for Source<R> {

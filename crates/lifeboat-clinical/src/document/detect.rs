@@ -30,9 +30,7 @@ pub(super) fn by_magic(head: &[u8]) -> Option<ForeignKind> {
 
 /// Recognises the kind of an input that is neither JSON nor known by its first bytes.
 pub(super) fn by_text(peek: &[u8]) -> ForeignKind {
-    let binary = peek
-        .iter()
-        .any(|byte| matches!(byte, 0..=8 | 0x0e..=0x1a | 0x7f));
+    let binary = peek.iter().any(|byte| matches!(byte, 0..=8 | 0x0e..=0x1a | 0x7f));
     if binary {
         return ForeignKind::Binary;
     }
@@ -41,14 +39,9 @@ pub(super) fn by_text(peek: &[u8]) -> ForeignKind {
         return xml(&text);
     }
     let first_line = text.lines().next().unwrap_or_default();
-    let columns = [',', '\t', '|', ';']
-        .into_iter()
-        .any(|separator| first_line.matches(separator).count() >= 2);
-    if columns {
-        ForeignKind::Csv
-    } else {
-        ForeignKind::Text
-    }
+    let columns =
+        [',', '\t', '|', ';'].into_iter().any(|separator| first_line.matches(separator).count() >= 2);
+    if columns { ForeignKind::Csv } else { ForeignKind::Text }
 }
 
 fn xml(text: &str) -> ForeignKind {
@@ -70,7 +63,9 @@ pub(super) fn begins_as_json(text: &[u8]) -> bool {
     match (text[0], next) {
         (_, None) => true,
         (b'{', Some(next)) => matches!(next, b'"' | b'}'),
-        (_, Some(next)) => matches!(next, b'{' | b'[' | b']' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n'),
+        (_, Some(next)) => {
+            matches!(next, b'{' | b'[' | b']' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n')
+        }
     }
 }
 
@@ -82,8 +77,7 @@ pub(super) fn json_line_follows(text: &[u8]) -> bool {
 
 /// Returns the first line that is not blank.
 fn first_line(text: &[u8]) -> Option<&[u8]> {
-    text.split(|byte| *byte == b'\n')
-        .find(|line| !line.trim_ascii().is_empty())
+    text.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty())
 }
 
 /// Says whether a first line that is no whole value is a broken line of NDJSON rather than the

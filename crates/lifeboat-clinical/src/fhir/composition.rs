@@ -62,11 +62,8 @@ pub(super) struct Listing {
 impl Listing {
     pub(super) fn of(scope: &Scope<'_>) -> Self {
         let mut listing = Self::default();
-        let compositions = scope
-            .found
-            .iter()
-            .enumerate()
-            .filter(|(_, found)| found.kind.name() == "Composition");
+        let compositions =
+            scope.found.iter().enumerate().filter(|(_, found)| found.kind.name() == "Composition");
         let mut keys: Option<Keys<'_>> = None;
         for (at, composition) in compositions {
             let keys = keys.get_or_insert_with(|| Keys::of(&scope.found));
@@ -81,10 +78,7 @@ impl Listing {
     pub(super) fn supplied(&self) -> SectionSet {
         let mut set = SectionSet::default();
         for fact in self.facts.values().flatten() {
-            let unsupplied = matches!(
-                fact.empty,
-                Some(EmptyReason::Unavailable | EmptyReason::NotStarted)
-            );
+            let unsupplied = matches!(fact.empty, Some(EmptyReason::Unavailable | EmptyReason::NotStarted));
             if !unsupplied {
                 fact.sections.iter().for_each(|section| set.insert(*section));
             }
@@ -92,17 +86,10 @@ impl Listing {
         set
     }
 
-    fn sections_of(
-        &mut self,
-        parent: Json<'_>,
-        keys: &Keys<'_>,
-        facts: &mut Vec<SectionFact>,
-        depth: u32,
-    ) {
+    fn sections_of(&mut self, parent: Json<'_>, keys: &Keys<'_>, facts: &mut Vec<SectionFact>, depth: u32) {
         let sections = parent.field("section").map(Json::items).unwrap_or_default();
         for section in sections {
-            let [code, text, entry, empty] =
-                section.fields(["code", "text", "entry", "emptyReason"]);
+            let [code, text, entry, empty] = section.fields(["code", "text", "entry", "emptyReason"]);
             let ours = code.map(our_sections).unwrap_or_default();
             let mut fact = SectionFact {
                 sections: ours,
@@ -126,8 +113,7 @@ impl Listing {
                 }
             }
             let has_inner = section.field("section").is_some();
-            fact.narrative_only =
-                fact.listed == 0 && fact.empty.is_none() && text.is_some() && !has_inner;
+            fact.narrative_only = fact.listed == 0 && fact.empty.is_none() && text.is_some() && !has_inner;
             if depth > 1 && has_inner {
                 self.sections_of(section, keys, facts, depth - 1);
             }

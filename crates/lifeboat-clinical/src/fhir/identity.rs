@@ -84,10 +84,7 @@ impl fmt::Debug for Claim {
 /// Says whether an identifier's system is that of NHS numbers.
 pub(crate) fn is_nhs_number_system(system: &str) -> bool {
     system == NHS_NUMBER_SYSTEM
-        || system
-            .strip_prefix("urn:oid:")
-            .unwrap_or(system)
-            .eq(NHS_NUMBER_OID)
+        || system.strip_prefix("urn:oid:").unwrap_or(system).eq(NHS_NUMBER_OID)
         || system.eq_ignore_ascii_case("http://fhir.nhs.net/Id/nhs-number")
 }
 
@@ -99,8 +96,7 @@ struct Name {
 
 /// Returns the person's name and the references that mean them.
 pub(crate) fn identify(patient: Json<'_>) -> (PatientName, Vec<Claim>) {
-    let [id, identifier, name, birth_date] =
-        patient.fields(["id", "identifier", "name", "birthDate"]);
+    let [id, identifier, name, birth_date] = patient.fields(["id", "identifier", "name", "birthDate"]);
     let id = id.and_then(Json::scalar);
     let identifiers = identifiers(identifier);
     let nhs = identifiers
@@ -108,10 +104,7 @@ pub(crate) fn identify(patient: Json<'_>) -> (PatientName, Vec<Claim>) {
         .filter(|(system, _)| is_nhs_number_system(system))
         .filter_map(|(_, value)| nhs_number::parse(value))
         .min();
-    let other = identifiers
-        .iter()
-        .filter(|(system, _)| !is_nhs_number_system(system))
-        .min();
+    let other = identifiers.iter().filter(|(system, _)| !is_nhs_number_system(system)).min();
     let born = birth_date.and_then(Json::string).unwrap_or_default();
     let named = name.and_then(best_name);
     let who_is_known = !born.is_empty() && named.is_some();
@@ -132,14 +125,8 @@ pub(crate) fn identify(patient: Json<'_>) -> (PatientName, Vec<Claim>) {
 
     let by_id = id.map(|id| format!("Patient/{id}"));
     let by_nhs = nhs.map(|nhs| by_identifier(NHS_NUMBER_SYSTEM, &nhs));
-    let claims = by_id
-        .into_iter()
-        .chain(by_nhs)
-        .map(|reference| Claim {
-            reference,
-            name: name.clone(),
-        })
-        .collect();
+    let claims =
+        by_id.into_iter().chain(by_nhs).map(|reference| Claim { reference, name: name.clone() }).collect();
     (name, claims)
 }
 
@@ -190,10 +177,7 @@ fn best_name(names: Json<'_>) -> Option<Name> {
                 None if given.is_empty() => text(),
                 family => family.unwrap_or_default(),
             };
-            let name = Name {
-                family: fold(&family),
-                given: fold(given),
-            };
+            let name = Name { family: fold(&family), given: fold(given) };
             (rank, name)
         })
         .filter(|(_, name)| !(name.family.is_empty() && name.given.is_empty()))
@@ -264,10 +248,7 @@ mod tests {
                 r#"{"id":"1","birthDate":"1980","name":[{"use":"old","family":"A"},{"use":"usual","family":"B"},{"use":"official","given":["C"]}]}"#,
                 "res:1|1980||c",
             ),
-            (
-                r#"{"id":"1","birthDate":"1980","name":[{"text":"Dr A. B"}]}"#,
-                "res:1|1980|drab|",
-            ),
+            (r#"{"id":"1","birthDate":"1980","name":[{"text":"Dr A. B"}]}"#, "res:1|1980|drab|"),
         ];
         for (patient, expected) in cases {
             assert_eq!(name(patient), expected, "{patient}");
@@ -317,10 +298,7 @@ mod tests {
         let references: Vec<_> = claims.iter().map(|claim| claim.reference.as_str()).collect();
         assert_eq!(
             references,
-            [
-                "Patient/7",
-                "Patient?identifier=https://fhir.nhs.uk/Id/nhs-number|9990000018"
-            ]
+            ["Patient/7", "Patient?identifier=https://fhir.nhs.uk/Id/nhs-number|9990000018"]
         );
         assert!(claims.iter().all(|claim| claim.name == name));
         assert_eq!(format!("{name:?} {:?}", claims[0]), "PatientName(..) Claim(..)");

@@ -110,9 +110,7 @@ impl<'a> Patients<'a> {
             None => {}
         }
         match (reference, type_and_id(text)) {
-            (PatientReference::Server(_), Some((kind, id))) => {
-                Resolved::Elsewhere(format!("{kind}/{id}"))
-            }
+            (PatientReference::Server(_), Some((kind, id))) => Resolved::Elsewhere(format!("{kind}/{id}")),
             _ => Resolved::Nowhere,
         }
     }
@@ -131,10 +129,7 @@ impl<'a> Patients<'a> {
     pub(super) fn owners(&self, found: &Found<'a>) -> Result<Ownership, Reason> {
         if found.kind.name() == "Patient" {
             let (name, _) = identify(found.json);
-            return Ok(Ownership {
-                owners: vec![Owner::Patient(name)],
-                role: Role::Item,
-            });
+            return Ok(Ownership { owners: vec![Owner::Patient(name)], role: Role::Item });
         }
         let mut owners = Vec::new();
         let mut leads_nowhere = false;
@@ -170,10 +165,7 @@ impl<'a> Patients<'a> {
                 owners: vec![Owner::Patient(self.names[at].clone())],
                 role: if shared { Role::Supporting } else { role },
             }),
-            _ if shared => Ok(Ownership {
-                owners: vec![Owner::Shared],
-                role: Role::Supporting,
-            }),
+            _ if shared => Ok(Ownership { owners: vec![Owner::Shared], role: Role::Supporting }),
             _ if is_definition(found.kind.name()) => Err(Reason::NotPatientData),
             _ if leads_nowhere => Err(Reason::PatientNotHere),
             _ => Err(Reason::NoPatient),

@@ -38,9 +38,7 @@ pub(crate) fn tail(reference: &str) -> &str {
 
 /// Says whether a reference has a meaning only inside its own Bundle.
 pub(crate) fn is_urn(reference: &str) -> bool {
-    reference
-        .get(..4)
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"))
+    reference.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("urn:"))
 }
 
 /// A reference that may point to a patient.
@@ -95,11 +93,7 @@ mod tests {
     fn types_and_ids_are_found_in_every_form() {
         let cases = [
             ("Patient/1", Some("Patient/1"), "1"),
-            (
-                "https://example.org/fhir/Patient/1/_history/2",
-                Some("Patient/1"),
-                "1",
-            ),
+            ("https://example.org/fhir/Patient/1/_history/2", Some("Patient/1"), "1"),
             ("urn:uuid:0af1", None, "0af1"),
             ("urn:oid:1.2.3", None, "1.2.3"),
             ("Patient?identifier=a|b", None, "Patient?identifier=a|b"),

@@ -172,19 +172,12 @@ impl ResourceType {
 
     /// Returns the type of this name.
     pub fn named(name: &str) -> Self {
-        NAMES
-            .binary_search(&name)
-            .ok()
-            .and_then(|at| u8::try_from(at).ok())
-            .map_or(Self::UNKNOWN, Self)
+        NAMES.binary_search(&name).ok().and_then(|at| u8::try_from(at).ok()).map_or(Self::UNKNOWN, Self)
     }
 
     /// Returns the type's name.
     pub fn name(self) -> &'static str {
-        NAMES
-            .get(usize::from(self.0))
-            .copied()
-            .unwrap_or(UNKNOWN_NAME)
+        NAMES.get(usize::from(self.0)).copied().unwrap_or(UNKNOWN_NAME)
     }
 
     /// Says whether resources of this type support other resources of many patients (a practitioner, a
@@ -269,9 +262,7 @@ impl SectionSet {
 
     /// Returns the sections of the set, in the order of the record.
     pub fn iter(self) -> impl Iterator<Item = SectionId> {
-        SectionId::ALL
-            .into_iter()
-            .filter(move |section| self.contains(*section))
+        SectionId::ALL.into_iter().filter(move |section| self.contains(*section))
     }
 }
 
@@ -297,9 +288,7 @@ impl TypeSet {
 
     /// Says whether the set holds a type.
     pub fn contains(&self, kind: ResourceType) -> bool {
-        self.types
-            .get(usize::from(kind.0 / 64))
-            .is_some_and(|word| word & (1 << (kind.0 % 64)) != 0)
+        self.types.get(usize::from(kind.0 / 64)).is_some_and(|word| word & (1 << (kind.0 % 64)) != 0)
     }
 
     /// Adds everything that another set holds.
@@ -312,9 +301,7 @@ impl TypeSet {
 
     /// Returns the types of the set, by name.
     pub fn iter(&self) -> impl Iterator<Item = ResourceType> {
-        (0..u8::MAX)
-            .map(ResourceType)
-            .filter(|kind| self.contains(*kind))
+        (0..u8::MAX).map(ResourceType).filter(|kind| self.contains(*kind))
     }
 
     /// Says whether the set is empty.

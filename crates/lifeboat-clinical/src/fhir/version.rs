@@ -27,14 +27,8 @@ const STU3_TYPES: [&str; 18] = [
 ];
 
 /// Resource types that only DSTU2 has.
-const DSTU2_TYPES: [&str; 6] = [
-    "Conformance",
-    "DiagnosticOrder",
-    "ImagingObjectSelection",
-    "MedicationOrder",
-    "Order",
-    "OrderResponse",
-];
+const DSTU2_TYPES: [&str; 6] =
+    ["Conformance", "DiagnosticOrder", "ImagingObjectSelection", "MedicationOrder", "Order", "OrderResponse"];
 
 /// Resource types that only R5 has.
 const R5_TYPES: [&str; 12] = [
@@ -122,19 +116,15 @@ impl Votes {
 /// Returns the version that a resource's profiles name.
 pub(super) fn by_profile(meta: Json<'_>) -> Option<OtherVersion> {
     let profiles = meta.field("profile")?;
-    profiles
-        .items()
-        .into_iter()
-        .filter_map(Json::string)
-        .find_map(|profile| {
-            if profile.contains("/STU3/") || profile.contains("/CareConnect-") {
-                Some(OtherVersion::Stu3)
-            } else if profile.contains("/DSTU2/") || profile.contains("fhir.nhs.net/StructureDefinition") {
-                Some(OtherVersion::Dstu2)
-            } else if profile.contains("/StructureDefinition/") && profile.contains("hl7.org/fhir/5.0") {
-                Some(OtherVersion::R5)
-            } else {
-                None
-            }
-        })
+    profiles.items().into_iter().filter_map(Json::string).find_map(|profile| {
+        if profile.contains("/STU3/") || profile.contains("/CareConnect-") {
+            Some(OtherVersion::Stu3)
+        } else if profile.contains("/DSTU2/") || profile.contains("fhir.nhs.net/StructureDefinition") {
+            Some(OtherVersion::Dstu2)
+        } else if profile.contains("/StructureDefinition/") && profile.contains("hl7.org/fhir/5.0") {
+            Some(OtherVersion::R5)
+        } else {
+            None
+        }
+    })
 }

@@ -152,10 +152,7 @@ fn not_json(error: &serde_json::Error) -> Reason {
     match error.classify() {
         Category::Eof => Reason::CutShort,
         Category::Data => Reason::NotFhir,
-        _ => Reason::NotJson {
-            line: error.line() as u64,
-            column: error.column() as u64,
-        },
+        _ => Reason::NotJson { line: error.line() as u64, column: error.column() as u64 },
     }
 }
 
@@ -168,20 +165,13 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     fn numbered(number: u32, depth: u32) -> Self {
-        Self {
-            full_url: None,
-            number: Some(number),
-            depth,
-        }
+        Self { full_url: None, number: Some(number), depth }
     }
 }
 
 impl Scope<'_> {
     fn new(form: Form) -> Self {
-        Self {
-            form,
-            found: Vec::new(),
-        }
+        Self { form, found: Vec::new() }
     }
 }
 
@@ -213,11 +203,7 @@ impl<'a> Walk<'a> {
             Some(_) => {}
         }
         let mut scope = Scope::new(Form::Alone);
-        let entry = Entry {
-            full_url: None,
-            number: None,
-            depth: 0,
-        };
+        let entry = Entry { full_url: None, number: None, depth: 0 };
         self.resource(document, entry, &mut scope)?;
         self.close(scope);
         let nothing = self.resources == 0 && self.scopes.is_empty() && !self.has_half_escapes;
@@ -230,16 +216,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn resource(
-        &mut self,
-        json: Json<'a>,
-        entry: Entry<'a>,
-        scope: &mut Scope<'a>,
-    ) -> Result<(), Reason> {
-        let mut place = Place {
-            entry: entry.number,
-            ..Place::default()
-        };
+    fn resource(&mut self, json: Json<'a>, entry: Entry<'a>, scope: &mut Scope<'a>) -> Result<(), Reason> {
+        let mut place = Place { entry: entry.number, ..Place::default() };
         let head = match json.read_checked::<Head<'a>>(RESOURCE_DEPTH_MAX) {
             Ok(head) => head,
             Err(flaw) => {
@@ -298,10 +276,7 @@ impl<'a> Walk<'a> {
 
     fn inner_bundle(&mut self, bundle: Json<'a>, outer: &Entry<'a>) -> Result<(), Reason> {
         if outer.depth >= BUNDLE_DEPTH_MAX {
-            let place = Place {
-                entry: outer.number,
-                ..Place::default()
-            };
+            let place = Place { entry: outer.number, ..Place::default() };
             self.skip(place, Reason::BundlesTooDeep);
             return Ok(());
         }
@@ -324,10 +299,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             let Some(resource) = entry.resource else {
-                let place = Place {
-                    entry: Some(number),
-                    ..Place::default()
-                };
+                let place = Place { entry: Some(number), ..Place::default() };
                 self.skip(place, Reason::EntryWithoutResource);
                 continue;
             };
@@ -375,11 +347,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Says whether a history entry is not the newest of its resource, or deletes it.
-fn is_older(
-    seen: &mut HashSet<String>,
-    full_url: Option<&str>,
-    entry: &BundleEntry<'_>,
-) -> bool {
+fn is_older(seen: &mut HashSet<String>, full_url: Option<&str>, entry: &BundleEntry<'_>) -> bool {
     let request = entry.request;
     let [method, url] = request.map_or([None, None], |request| request.fields(["method", "url"]));
     let key = entry

@@ -12,10 +12,7 @@ fn members_are_found_whatever_their_shape_and_the_last_of_a_repeated_key_counts(
     assert_eq!(b, None);
     assert_eq!(c.and_then(Json::string).as_deref(), Some("x\ny"));
     assert_eq!(missing, None);
-    assert_eq!(
-        value.path(&["d", "e", "f"]).and_then(Json::string).as_deref(),
-        Some("g")
-    );
+    assert_eq!(value.path(&["d", "e", "f"]).and_then(Json::string).as_deref(), Some("g"));
     assert_eq!(json("[1]").fields(["a"]), [None]);
     assert_eq!(json("7").items().len(), 1);
     assert_eq!(value.members().len(), 5);
@@ -58,7 +55,7 @@ fn halves_of_pairs_are_mended_and_pairs_are_left() {
 fn white_space_between_parts_goes_and_strings_and_numbers_stay() {
     let cases = [
         ("{ \"a b\" : [ 1.0 ,\n\t2 ] }", "{\"a b\":[1.0,2]}"),
-        ("{\"a\":\"x \\\" , \\\\\", \"b\":\"\\n\"}", "{\"a\":\"x \\\" , \\\\\",\"b\":\"\\n\"}"),
+        ("{\"a\": \"x \\\" , \\\\\", \"b\":\"\\n\"}", "{\"a\":\"x \\\" , \\\\\",\"b\":\"\\n\"}"),
         ("{\"a\":\"one two\"}", "{\"a\":\"one two\"}"),
     ];
     for (text, expected) in cases {

@@ -96,9 +96,7 @@ impl<'p> Facts<'p> {
     }
 
     fn in_category(&self, names: &[&str]) -> bool {
-        self.category
-            .iter()
-            .any(|category| names.contains(&category.as_ref()))
+        self.category.iter().any(|category| names.contains(&category.as_ref()))
     }
 
     fn has_range(&self) -> bool {
@@ -122,10 +120,7 @@ impl<'p> Facts<'p> {
     /// Says whether the source no longer holds it to be true.
     fn is_withdrawn(&self) -> bool {
         self.status == "entered-in-error"
-            || matches!(
-                self.verification.as_deref(),
-                Some("entered-in-error" | "refuted")
-            )
+            || matches!(self.verification.as_deref(), Some("entered-in-error" | "refuted"))
     }
 }
 
@@ -167,10 +162,7 @@ impl<'p> Dates<'p> {
         let day = |value: Json<'p>| Some(PartialDate::of_date_time(&value.string()?)?.latest());
         let end = end.or(members.end).and_then(day);
         let began = when.as_deref().and_then(PartialDate::of_date_time);
-        let until = began
-            .map(PartialDate::latest)
-            .max(end)
-            .max(members.abatement.and_then(day));
+        let until = began.map(PartialDate::latest).max(end).max(members.abatement.and_then(day));
         Self { when, until, end }
     }
 }
@@ -182,10 +174,7 @@ impl<'p> Item<'p> {
         let section = section_of(&held, &facts, context);
         let has_latest = matches!(
             section,
-            SectionId::Results
-                | SectionId::Observations
-                | SectionId::SocialHistory
-                | SectionId::Pregnancy
+            SectionId::Results | SectionId::Observations | SectionId::SocialHistory | SectionId::Pregnancy
         );
         let code = facts.members.code.filter(|_| has_latest);
         let open = matches!(
@@ -231,18 +220,15 @@ fn section_of(held: &Held<'_>, facts: &Facts<'_>, context: &Context<'_>) -> Sect
         "AllergyIntolerance" => S::Allergies,
         "Condition" => condition(facts),
         "Observation" => observation(held, facts, context),
-        "MedicationRequest"
-        | "MedicationStatement"
-        | "MedicationDispense"
-        | "MedicationAdministration" => medication::section_of(held.kind.name(), facts, context),
+        "MedicationRequest" | "MedicationStatement" | "MedicationDispense" | "MedicationAdministration" => {
+            medication::section_of(held.kind.name(), facts, context)
+        }
         "DiagnosticReport" | "ImagingStudy" => S::Results,
         "Immunization" => S::Immunisations,
         "Procedure" if status == "not-done" => S::OtherItems,
         "Procedure" => S::Procedures,
         "Encounter" => S::Encounters,
-        "ServiceRequest" if facts.category.iter().any(|code| codes::is_test_order(code)) => {
-            open_or(S::Diary)
-        }
+        "ServiceRequest" if facts.category.iter().any(|code| codes::is_test_order(code)) => open_or(S::Diary),
         "ServiceRequest" => S::Referrals,
         "CarePlan" | "Task" | "ImmunizationRecommendation" | "RequestGroup" => open_or(S::Diary),
         "Appointment" => appointment(facts, context),
@@ -276,11 +262,7 @@ fn condition(facts: &Facts<'_>) -> SectionId {
 fn observation_by_code(category: &[Cow<'_, str>], codes: &[Cow<'_, str>]) -> Option<SectionId> {
     use SectionId as S;
     let is = |of: fn(&str) -> bool| codes.iter().any(|code| of(code));
-    let within = |names: &[&str]| {
-        category
-            .iter()
-            .any(|category| names.contains(&category.as_ref()))
-    };
+    let within = |names: &[&str]| category.iter().any(|category| names.contains(&category.as_ref()));
     if is(codes::is_allergy_statement) {
         Some(S::Allergies)
     } else if is(codes::is_pregnancy) {
@@ -325,22 +307,13 @@ fn observation(held: &Held<'_>, facts: &Facts<'_>, context: &Context<'_>) -> Sec
 fn appointment(facts: &Facts<'_>, context: &Context<'_>) -> SectionId {
     let yesterday = context.today.checked_sub(1.day()).unwrap_or(context.today);
     let to_come = facts.dates.until.is_none_or(|until| until >= yesterday);
-    let off = matches!(
-        facts.status.as_ref(),
-        "cancelled" | "noshow" | "fulfilled" | "checked-in"
-    );
-    if to_come && !off {
-        SectionId::Diary
-    } else {
-        SectionId::OtherItems
-    }
+    let off = matches!(facts.status.as_ref(), "cancelled" | "noshow" | "fulfilled" | "checked-in");
+    if to_come && !off { SectionId::Diary } else { SectionId::OtherItems }
 }
 
 /// Says whether a document is an advance decision or a power of attorney, by its type.
 fn advance_document(facts: &Facts<'_>) -> bool {
-    codes_of(facts.members.kind)
-        .iter()
-        .any(|code| codes::is_advance_decision(code))
+    codes_of(facts.members.kind).iter().any(|code| codes::is_advance_decision(code))
 }
 
 /// Returns the sections that a resource of this kind shows its feed to supply.
@@ -356,9 +329,7 @@ pub(crate) fn sections_supplied(
         "MedicationRequest" | "MedicationStatement" => {
             &[S::RepeatMedication, S::AcuteMedication, S::PastMedication]
         }
-        "MedicationDispense" | "MedicationAdministration" => {
-            &[S::AcuteMedication, S::PastMedication]
-        }
+        "MedicationDispense" | "MedicationAdministration" => &[S::AcuteMedication, S::PastMedication],
         "DiagnosticReport" | "ImagingStudy" => &[S::Results],
         "Immunization" => &[S::Immunisations],
         "Procedure" => &[S::Procedures],

@@ -80,14 +80,8 @@ struct SectionOut<'a> {
 }
 
 fn section_out<'a>(section: &'a Section, entry: Vec<Reference<'a>>) -> SectionOut<'a> {
-    let mut coding = vec![Coding {
-        system: SECTION_SYSTEM,
-        code: section.id.code(),
-    }];
-    coding.extend(section.id.loinc().map(|code| Coding {
-        system: LOINC_SYSTEM,
-        code,
-    }));
+    let mut coding = vec![Coding { system: SECTION_SYSTEM, code: section.id.code() }];
+    coding.extend(section.id.loinc().map(|code| Coding { system: LOINC_SYSTEM, code }));
     let state = Extension {
         url: SECTION_STATE_EXTENSION,
         value_code: Some(section.state.code()),
@@ -116,13 +110,7 @@ fn empty_reason(section: &Section) -> Option<Concept<'static>> {
         SectionState::Withheld => ("withheld", "Withheld by the source"),
         SectionState::Unavailable => ("unavailable", "Unavailable in this copy"),
     };
-    Some(Concept {
-        coding: vec![Coding {
-            system: EMPTY_REASON_SYSTEM,
-            code,
-        }],
-        text: Some(text),
-    })
+    Some(Concept { coding: vec![Coding { system: EMPTY_REASON_SYSTEM, code }], text: Some(text) })
 }
 
 /// Gives every resource a URL of its own within the record.
@@ -150,10 +138,8 @@ pub(super) fn bundle(
 ) -> Vec<u8> {
     let mut urls = Urls::default();
     let patient = patient.map(|held| (urls.unique(held), held));
-    let items: Vec<(Cow<'_, str>, &Item<'_>)> = items
-        .iter()
-        .map(|item| (urls.unique(&item.held), item))
-        .collect();
+    let items: Vec<(Cow<'_, str>, &Item<'_>)> =
+        items.iter().map(|item| (urls.unique(&item.held), item)).collect();
     let all = patient.iter().map(|(_, held)| *held);
     let all = all.chain(items.iter().map(|(_, item)| &item.held));
     let date = newest_update(all);
@@ -170,13 +156,7 @@ pub(super) fn bundle(
     let composition = Composition {
         resource_type: "Composition",
         status: "final",
-        kind: Concept {
-            coding: vec![Coding {
-                system: LOINC_SYSTEM,
-                code: "60591-5",
-            }],
-            text: None,
-        },
+        kind: Concept { coding: vec![Coding { system: LOINC_SYSTEM, code: "60591-5" }], text: None },
         subject: patient.as_ref().map(|(url, _)| Reference { reference: url }),
         date: date.as_deref(),
         author: [Display { display: "Lifeboat" }],

@@ -64,10 +64,7 @@ pub fn build_day_list(
                 Some(key) => {
                     keys.insert(key);
                 }
-                None => problems.push(Problem {
-                    place: held.place(),
-                    reason: Reason::UnknownPatient,
-                }),
+                None => problems.push(Problem { place: held.place(), reason: Reason::UnknownPatient }),
             }
         }
         let named = |reference: &str| {
@@ -79,9 +76,8 @@ pub fn build_day_list(
     }
     rows.sort();
     let mut urls = BTreeMap::new();
-    let mut text = format!(
-        "{{\"resourceType\":\"Bundle\",\"id\":\"day-{day}\",\"type\":\"collection\",\"entry\":["
-    );
+    let mut text =
+        format!("{{\"resourceType\":\"Bundle\",\"id\":\"day-{day}\",\"type\":\"collection\",\"entry\":[");
     for (at, (_, resource, url)) in rows.iter().enumerate() {
         let times = urls.entry(url).or_insert(0);
         *times += 1;
@@ -135,10 +131,7 @@ fn with_keys(appointment: &str, keys: &BTreeSet<String>) -> String {
 }
 
 /// Writes the names of participants that the source left out and `name_of` knows.
-pub(crate) fn fill_participants(
-    appointment: Json<'_>,
-    name_of: &dyn Fn(&str) -> Option<String>,
-) -> String {
+pub(crate) fn fill_participants(appointment: Json<'_>, name_of: &dyn Fn(&str) -> Option<String>) -> String {
     let compacted = json::compact(appointment);
     let appointment = Json::known(&compacted);
     let mut changed = false;
@@ -163,10 +156,7 @@ pub(crate) fn fill_participants(
 }
 
 /// Returns the participant with its actor's name, when that was missing and is known.
-fn named_participant(
-    participant: Json<'_>,
-    name_of: &dyn Fn(&str) -> Option<String>,
-) -> Option<String> {
+fn named_participant(participant: Json<'_>, name_of: &dyn Fn(&str) -> Option<String>) -> Option<String> {
     let actor = participant.field("actor")?;
     let [reference, display] = actor.fields(["reference", "display"]);
     if display.is_some() {
@@ -182,9 +172,7 @@ fn named_participant(
 /// Writes an object with one member replaced, or added at its end.
 fn replace_member(object: Json<'_>, name: &str, value: &str) -> String {
     let members = object.members();
-    let others = members
-        .iter()
-        .filter(|(key, _)| key != name)
-        .map(|(key, value)| (key.as_ref(), value.text()));
+    let others =
+        members.iter().filter(|(key, _)| key != name).map(|(key, value)| (key.as_ref(), value.text()));
     json::object(others.chain([(name, value)]))
 }

@@ -22,10 +22,7 @@ impl<'p> Deduped<'p> {
             let groups = (a.kind, group_key(a)).cmp(&(b.kind, group_key(b)));
             groups.then_with(|| order(a).cmp(&order(b)))
         });
-        let mut deduped = Self {
-            pieces: Vec::with_capacity(all.len()),
-            differing: Vec::new(),
-        };
+        let mut deduped = Self { pieces: Vec::with_capacity(all.len()), differing: Vec::new() };
         let mut group: Vec<Held<'p>> = Vec::new();
         for held in all {
             let same = group
@@ -55,10 +52,7 @@ impl<'p> Deduped<'p> {
     /// Returns a problem for every type of which copies differ.
     pub(super) fn problems(&self) -> impl Iterator<Item = Problem> + '_ {
         self.differing.iter().map(|kind| Problem {
-            place: Place {
-                resource: Some(*kind),
-                ..Place::default()
-            },
+            place: Place { resource: Some(*kind), ..Place::default() },
             reason: Reason::CopiesDiffer,
         })
     }
@@ -95,18 +89,10 @@ fn order<'h>(held: &'h Held<'_>) -> impl Ord + 'h {
 
 /// Keeps the newest of differing copies, or all when it is not known which that is.
 fn newest(group: Vec<Held<'_>>) -> Vec<Held<'_>> {
-    let updated: Vec<_> = group
-        .iter()
-        .map(|held| held.last_updated().map(|(instant, _)| instant))
-        .collect();
+    let updated: Vec<_> = group.iter().map(|held| held.last_updated().map(|(instant, _)| instant)).collect();
     let newest = updated.iter().copied().max().flatten();
     if newest.is_none() || updated.contains(&None) {
         return group;
     }
-    group
-        .into_iter()
-        .zip(updated)
-        .filter(|(_, updated)| *updated == newest)
-        .map(|(held, _)| held)
-        .collect()
+    group.into_iter().zip(updated).filter(|(_, updated)| *updated == newest).map(|(held, _)| held).collect()
 }

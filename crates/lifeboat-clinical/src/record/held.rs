@@ -99,10 +99,7 @@ impl<'p> Held<'p> {
 
     /// Returns the place to name in a problem with this piece.
     pub(super) fn place(&self) -> Place {
-        Place {
-            resource: Some(self.kind),
-            ..Place::default()
-        }
+        Place { resource: Some(self.kind), ..Place::default() }
     }
 
     /// Returns when the source last changed it, and that as written.

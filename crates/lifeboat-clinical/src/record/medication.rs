@@ -30,29 +30,16 @@ pub(super) fn section_of(kind: &str, facts: &Facts<'_>, context: &Context<'_>) -
     use SectionId as S;
     let members = &facts.members;
     let intent = members.intent.and_then(Json::string).unwrap_or_default();
-    let not_meant = matches!(
-        facts.status.as_ref(),
-        "draft" | "not-taken" | "not-done" | "declined" | "preparation"
-    );
+    let not_meant =
+        matches!(facts.status.as_ref(), "draft" | "not-taken" | "not-done" | "declined" | "preparation");
     if intent == "proposal" || not_meant {
         return S::OtherItems;
     }
-    let recent = facts
-        .dates
-        .until
-        .is_none_or(|until| until >= context.acute_since);
-    let acute_or_past = if recent {
-        S::AcuteMedication
-    } else {
-        S::PastMedication
-    };
+    let recent = facts.dates.until.is_none_or(|until| until >= context.acute_since);
+    let acute_or_past = if recent { S::AcuteMedication } else { S::PastMedication };
     let event = matches!(kind, "MedicationDispense" | "MedicationAdministration");
     if event {
-        return if members.authority.is_some() {
-            S::PastMedication
-        } else {
-            acute_or_past
-        };
+        return if members.authority.is_some() { S::PastMedication } else { acute_or_past };
     }
     let end = members
         .dispense
@@ -82,8 +69,12 @@ fn course(facts: &Facts<'_>) -> Course {
     let said = said.map(|coding| coding.code);
     for code in said.chain(facts.category.iter().cloned()) {
         match code.as_ref() {
-            "continuous" | "continuing" | "repeat" | "repeat-dispensing"
-            | "continuous-repeat-dispensing" | "continuing-long-term" => return Course::Repeat,
+            "continuous"
+            | "continuing"
+            | "repeat"
+            | "repeat-dispensing"
+            | "continuous-repeat-dispensing"
+            | "continuing-long-term" => return Course::Repeat,
             "acute" | "acute-handwritten" | "one-off" => return Course::Acute,
             _ => {}
         }

@@ -77,16 +77,12 @@ impl std::fmt::Debug for Person {
 /// practice's records must not be able to find them.
 pub(super) fn is_sensitive(resource: Json<'_>) -> bool {
     let security = resource.path(&["meta", "security"]);
-    let labels = resource
-        .field("meta")
-        .and_then(|meta| meta.field("security"))
-        .or(security);
+    let labels = resource.field("meta").and_then(|meta| meta.field("security")).or(security);
     labels.is_some_and(|labels| {
-        labels.items().into_iter().any(|label| {
-            label
-                .text_of("code")
-                .is_some_and(|code| matches!(code.as_ref(), "R" | "V" | "S"))
-        })
+        labels
+            .items()
+            .into_iter()
+            .any(|label| label.text_of("code").is_some_and(|code| matches!(code.as_ref(), "R" | "V" | "S")))
     })
 }
 
@@ -129,9 +125,7 @@ impl Person {
             "communication",
         ]);
         let mut person = Self {
-            born: birth_date
-                .and_then(Json::string)
-                .and_then(|date| PartialDate::of_date_time(&date)),
+            born: birth_date.and_then(Json::string).and_then(|date| PartialDate::of_date_time(&date)),
             gender: gender.and_then(text),
             usual_gp: gp.and_then(|gp| usual_gp(gp, name_of)),
             phones: telecom.map(phones).unwrap_or_default(),
@@ -170,10 +164,7 @@ impl Person {
             .map(|(_, name)| *name)
             .find(|name| name.text_of("use").as_deref() == Some("nickname"));
         self.preferred = nickname.and_then(|name| {
-            name.field("given")
-                .and_then(Json::first)
-                .and_then(text)
-                .or_else(|| name_text(name))
+            name.field("given").and_then(Json::first).and_then(text).or_else(|| name_text(name))
         });
         let Some((_, name)) = ranked.first() else {
             return;
@@ -231,8 +222,7 @@ impl Person {
             address.fields(["line", "city", "district", "state", "postalCode", "text"]);
         self.address = texts(line);
         let places = [city, district, state];
-        self.address
-            .extend(places.into_iter().flatten().filter_map(text));
+        self.address.extend(places.into_iter().flatten().filter_map(text));
         self.postcode = postcode.and_then(text);
         if self.address.is_empty() {
             let whole = whole.and_then(text).unwrap_or_default();

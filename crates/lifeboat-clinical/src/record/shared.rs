@@ -74,9 +74,7 @@ fn age(piece: &Piece) -> impl PartialOrd + '_ {
 /// Returns the name by which people know a practitioner, place, organisation or medicine.
 pub(crate) fn display_name(kind: ResourceType, json: Json<'_>) -> Option<String> {
     let name = match kind.name() {
-        "Practitioner" | "Patient" | "RelatedPerson" => {
-            super::person::name_text(json.field("name")?)?
-        }
+        "Practitioner" | "Patient" | "RelatedPerson" => super::person::name_text(json.field("name")?)?,
         "Medication" => json.path(&["code", "text"])?.string()?.into_owned(),
         _ => json.field("name")?.string()?.into_owned(),
     };
@@ -111,8 +109,7 @@ impl<'p> Support<'p> {
                 wanted.insert(key_of(reference));
             });
         }
-        let mut chosen: BTreeMap<(ResourceType, Cow<'p, str>, Option<&'p str>), Held<'p>> =
-            BTreeMap::new();
+        let mut chosen: BTreeMap<(ResourceType, Cow<'p, str>, Option<&'p str>), Held<'p>> = BTreeMap::new();
         let mut doubtful = BTreeMap::new();
         let mut keys = BTreeSet::new();
         for _ in 0..REFERENCE_ROUNDS {
@@ -147,10 +144,6 @@ impl<'p> Support<'p> {
             }
             wanted = next;
         }
-        Self {
-            pieces: chosen.into_values().collect(),
-            keys: keys.into_iter().collect(),
-            doubtful,
-        }
+        Self { pieces: chosen.into_values().collect(), keys: keys.into_iter().collect(), doubtful }
     }
 }

@@ -55,9 +55,7 @@ fn window(section: SectionId) -> Window {
         | S::Procedures
         | S::Diary => return Window::All,
         S::PastMedication | S::Encounters => (24, Besides::LastThree),
-        S::Results | S::Observations | S::SocialHistory | S::Pregnancy => {
-            (12, Besides::LatestOfEach)
-        }
+        S::Results | S::Observations | S::SocialHistory | S::Pregnancy => (12, Besides::LatestOfEach),
         S::Referrals => (12, Besides::OpenOrLastThree),
         S::OtherItems => (12, Besides::AllButTraffic),
     };
@@ -122,9 +120,7 @@ fn is_held<'i>(
     let Window::Months { months, besides } = window(item.section) else {
         return true;
     };
-    let recent = item
-        .until
-        .is_none_or(|until| until >= window_start(today, months));
+    let recent = item.until.is_none_or(|until| until >= window_start(today, months));
     let exempt = match besides {
         Besides::LatestOfEach => {
             let code = item.code.as_deref().unwrap_or_default();

@@ -183,8 +183,11 @@ impl SearchIndex {
                 }
             }
         }
-        let mut hits: Vec<(usize, Found)> =
-            found.into_iter().enumerate().filter(|(_, found)| usize::from(found.terms) == query.terms.len()).collect();
+        let mut hits: Vec<(usize, Found)> = found
+            .into_iter()
+            .enumerate()
+            .filter(|(_, found)| usize::from(found.terms) == query.terms.len())
+            .collect();
         let order = |(place, found): &(usize, Found)| {
             (std::cmp::Reverse(found.score), self.name_ranks[*place], *place)
         };
@@ -212,7 +215,8 @@ impl SearchIndex {
         self.name_ranks = vec![0; self.ids.len()];
         for (rank, (name, places)) in (0..).zip(sorted) {
             // Patients without any name do not share one.
-            let count = if name.trim().is_empty() { 1 } else { u32::try_from(places.len()).unwrap_or(u32::MAX) };
+            let count =
+                if name.trim().is_empty() { 1 } else { u32::try_from(places.len()).unwrap_or(u32::MAX) };
             self.name_counts.push(count);
             for place in places {
                 self.name_ranks[place as usize] = rank;
@@ -226,16 +230,52 @@ impl SearchIndex {
             Meaning::Nhs(digits) => self.look_up_nhs(digits, best),
             Meaning::Phone(digits) => self.look_up_phone(digits, best),
             Meaning::Postcode(text) => {
-                look_up_word(&self.postcodes, text, Scores { exact: 90, prefix: 50, near: 0 }, Matched::POSTCODE, best);
+                look_up_word(
+                    &self.postcodes,
+                    text,
+                    Scores { exact: 90, prefix: 50, near: 0 },
+                    Matched::POSTCODE,
+                    best,
+                );
             }
             Meaning::Word(word) => {
-                look_up_word(&self.family_names, word, Scores { exact: 110, prefix: 75, near: 45 }, Matched::NAME, best);
-                look_up_word(&self.other_names, word, Scores { exact: 100, prefix: 70, near: 40 }, Matched::NAME, best);
-                look_up_word(&self.address, word, Scores { exact: 30, prefix: 20, near: 0 }, Matched::ADDRESS, best);
+                look_up_word(
+                    &self.family_names,
+                    word,
+                    Scores { exact: 110, prefix: 75, near: 45 },
+                    Matched::NAME,
+                    best,
+                );
+                look_up_word(
+                    &self.other_names,
+                    word,
+                    Scores { exact: 100, prefix: 70, near: 40 },
+                    Matched::NAME,
+                    best,
+                );
+                look_up_word(
+                    &self.address,
+                    word,
+                    Scores { exact: 30, prefix: 20, near: 0 },
+                    Matched::ADDRESS,
+                    best,
+                );
             }
             Meaning::Joined(word) => {
-                look_up_word(&self.family_names, word, Scores { exact: 105, prefix: 65, near: 0 }, Matched::NAME, best);
-                look_up_word(&self.other_names, word, Scores { exact: 95, prefix: 60, near: 0 }, Matched::NAME, best);
+                look_up_word(
+                    &self.family_names,
+                    word,
+                    Scores { exact: 105, prefix: 65, near: 0 },
+                    Matched::NAME,
+                    best,
+                );
+                look_up_word(
+                    &self.other_names,
+                    word,
+                    Scores { exact: 95, prefix: 60, near: 0 },
+                    Matched::NAME,
+                    best,
+                );
             }
         }
     }
@@ -259,7 +299,8 @@ impl SearchIndex {
     }
 
     fn look_up_nhs(&self, digits: &str, best: &mut [Best]) {
-        let Some((low, scale)) = digits.parse::<u64>().ok().zip(power_of_ten(10_usize.checked_sub(digits.len())))
+        let Some((low, scale)) =
+            digits.parse::<u64>().ok().zip(power_of_ten(10_usize.checked_sub(digits.len())))
         else {
             return;
         };
@@ -346,7 +387,8 @@ fn look_up_word(vocabulary: &Vocabulary, word: &str, scores: Scores, matched: Ma
         offer(at, if vocabulary.word(at).len() == word.len() { scores.exact } else { scores.prefix });
     }
     if scores.near > 0 && word.chars().count() >= NEAR_LETTERS_MIN {
-        let near = vocabulary.matching(|other| other.len().abs_diff(word.len()) < 5 && fold::is_near(word, other));
+        let near =
+            vocabulary.matching(|other| other.len().abs_diff(word.len()) < 5 && fold::is_near(word, other));
         near.for_each(|at| offer(at, scores.near));
     }
 }

@@ -14,10 +14,21 @@ const TOKENS_MAX: usize = 16;
 pub const HITS_MAX: usize = 50;
 
 /// Words that say what follows and match nobody.
-const UNSAID: &[&str] =
-    &["mr", "mrs", "ms", "miss", "mx", "dr", "prof", "rev", "master", "dob", "nhs", "tel", "phone", "postcode"];
+const UNSAID: &[&str] = &[
+    "mr", "mrs", "ms", "miss", "mx", "dr", "prof", "rev", "master", "dob", "nhs", "tel", "phone", "postcode",
+];
 const MONTHS: [&str; 12] = [
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
     "december",
 ];
 
@@ -103,7 +114,8 @@ fn is_unsaid(term: &Term) -> bool {
 /// Lets two words that stand together match a name written as one.
 fn join_neighbours(terms: &mut [Term]) {
     for at in 1..terms.len() {
-        let (Some(Meaning::Word(one)), Some(Meaning::Word(other))) = (terms[at - 1].first(), terms[at].first())
+        let (Some(Meaning::Word(one)), Some(Meaning::Word(other))) =
+            (terms[at - 1].first(), terms[at].first())
         else {
             continue;
         };
@@ -131,13 +143,15 @@ fn recognise(tokens: &[&str]) -> Option<Term> {
 /// Understands tokens of digits as an NHS number or a telephone number.
 fn number(tokens: &[&str], dates: Term) -> Option<Term> {
     let text: String = tokens.concat();
-    let is_number = text.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '(' | ')' | '-' | '.' | '/'));
+    let is_number =
+        text.chars().all(|c| c.is_ascii_digit() || matches!(c, '+' | '(' | ')' | '-' | '.' | '/'));
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
     if !is_number || digits.is_empty() {
         return None;
     }
     let national = national(&text);
-    let is_phone = (text.starts_with(['+', '0']) || text.starts_with("(0")) && (9..=12).contains(&national.len());
+    let is_phone =
+        (text.starts_with(['+', '0']) || text.starts_with("(0")) && (9..=12).contains(&national.len());
     if let [a, b, c] = tokens
         && (a.len(), b.len(), c.len()) == (3, 3, 4)
         && !is_phone
@@ -216,7 +230,9 @@ fn is_outward(text: &str) -> bool {
 
 fn is_inward_begun(text: &str) -> bool {
     let bytes = text.as_bytes();
-    (1..=3).contains(&bytes.len()) && bytes[0].is_ascii_digit() && bytes[1..].iter().all(u8::is_ascii_alphabetic)
+    (1..=3).contains(&bytes.len())
+        && bytes[0].is_ascii_digit()
+        && bytes[1..].iter().all(u8::is_ascii_alphabetic)
 }
 
 fn word_term(word: String) -> Term {
@@ -227,7 +243,9 @@ fn word_term(word: String) -> Term {
 fn date(tokens: &[&str]) -> Vec<Meaning> {
     let parts: Vec<&str> = match tokens {
         [token] => token.split(['/', '-', '.']).collect(),
-        more if more.len() <= 3 && more.iter().all(|token| token.bytes().all(|b| b.is_ascii_alphanumeric())) => {
+        more if more.len() <= 3
+            && more.iter().all(|token| token.bytes().all(|b| b.is_ascii_alphanumeric())) =>
+        {
             more.to_vec()
         }
         _ => return Vec::new(),
@@ -253,7 +271,10 @@ fn exact(day: &str, month_text: &str, year_text: &str) -> Vec<Meaning> {
     let day_digits = day.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let day = day_digits.parse::<i8>().ok().filter(|_| day_digits.len() <= 2);
     let Some((day, month)) = day.zip(month(month_text)) else { return Vec::new() };
-    years(year_text).filter(|year| Date::new(*year, month, day).is_ok()).map(|year| born(year, month, day)).collect()
+    years(year_text)
+        .filter(|year| Date::new(*year, month, day).is_ok())
+        .map(|year| born(year, month, day))
+        .collect()
 }
 
 /// Understands eight digits as a date without separators.
@@ -271,7 +292,8 @@ fn month(text: &str) -> Option<i8> {
         return text.parse().ok().filter(|month| (1..=12).contains(month));
     }
     let text = text.to_ascii_lowercase();
-    let at = MONTHS.iter().position(|month| text.len() >= 3 && (month.starts_with(&text) || text == "sept"))?;
+    let at =
+        MONTHS.iter().position(|month| text.len() >= 3 && (month.starts_with(&text) || text == "sept"))?;
     let at = if text == "sept" { 8 } else { at };
     i8::try_from(at + 1).ok()
 }
@@ -304,8 +326,19 @@ mod tests {
     fn dates_of_birth_are_understood_in_british_spellings() {
         let exact = born(1980, 8, 14);
         for text in [
-            "14/08/1980", "14/8/1980", "14-Aug-1980", "14-08-1980", "14.8.80", "14 Aug 1980", "14 august 1980",
-            "14th Aug 1980", "1980-08-14", "14/8/80", "14 08 1980", "14081980", "19800814",
+            "14/08/1980",
+            "14/8/1980",
+            "14-Aug-1980",
+            "14-08-1980",
+            "14.8.80",
+            "14 Aug 1980",
+            "14 august 1980",
+            "14th Aug 1980",
+            "1980-08-14",
+            "14/8/80",
+            "14 08 1980",
+            "14081980",
+            "19800814",
         ] {
             assert!(one(text).contains(&exact), "{text}: {:?}", one(text));
         }
@@ -316,7 +349,10 @@ mod tests {
         assert_eq!(one("3/9/15"), [born(1915, 9, 3), born(2015, 9, 3)]);
         assert!(one("5 Sept 1999").contains(&born(1999, 9, 5)));
         for text in ["08/14/1980", "31/02/1980", "99/99/9999"] {
-            assert!(!Query::new(text).terms.concat().iter().any(|m| matches!(m, Meaning::Born { .. })), "{text}");
+            assert!(
+                !Query::new(text).terms.concat().iter().any(|m| matches!(m, Meaning::Born { .. })),
+                "{text}"
+            );
         }
     }
 
@@ -327,7 +363,15 @@ mod tests {
             assert!(one(text).contains(&nhs), "{text}");
         }
         let phone = Meaning::Phone("7700900123".to_owned());
-        for text in ["07700900123", "07700 900123", "07700 900 123", "+44 7700 900123", "+447700900123", "00447700900123", "07700-900123"] {
+        for text in [
+            "07700900123",
+            "07700 900123",
+            "07700 900 123",
+            "+44 7700 900123",
+            "+447700900123",
+            "00447700900123",
+            "07700-900123",
+        ] {
             assert!(one(text).contains(&phone), "{text}: {:?}", one(text));
         }
         assert!(one("020 7946 0123").contains(&Meaning::Phone("2079460123".to_owned())));
@@ -337,7 +381,13 @@ mod tests {
 
     #[test]
     fn postcodes_are_understood_with_and_without_space() {
-        for (text, compact) in [("ZZ99 1AA", "zz991aa"), ("zz991aa", "zz991aa"), ("ZZ99", "zz99"), ("e1 6", "e16"), ("EC1A 1BB", "ec1a1bb")] {
+        for (text, compact) in [
+            ("ZZ99 1AA", "zz991aa"),
+            ("zz991aa", "zz991aa"),
+            ("ZZ99", "zz99"),
+            ("e1 6", "e16"),
+            ("EC1A 1BB", "ec1a1bb"),
+        ] {
             assert!(one(text).contains(&Meaning::Postcode(compact.to_owned())), "{text}");
         }
     }

@@ -53,7 +53,10 @@ impl Vocabulary {
     }
 
     /// Returns the words for which `is_wanted` holds, as numbers.
-    pub(crate) fn matching<'s>(&'s self, is_wanted: impl Fn(&str) -> bool + 's) -> impl Iterator<Item = usize> + 's {
+    pub(crate) fn matching<'s>(
+        &'s self,
+        is_wanted: impl Fn(&str) -> bool + 's,
+    ) -> impl Iterator<Item = usize> + 's {
         self.words.iter().enumerate().filter(move |(_, word)| is_wanted(word)).map(|(at, _)| at)
     }
 

@@ -31,14 +31,14 @@ mod tests {
     fn numbers_are_unique_valid_and_in_the_test_range() {
         let mut missing = 0;
         let mut seen = std::collections::HashSet::new();
-        for index in (0..NUMBERS).step_by(7).chain(0..2_000) {
+        for index in (0..NUMBERS).step_by(31).chain(0..2_000) {
             let Some(number) = number(42, index) else {
                 missing += 1;
                 continue;
             };
             assert!(number.starts_with("999"));
             assert!(nhs_number::valid(&number), "number {index}");
-            if index % 7 == 0 && index >= 2_000 {
+            if index % 31 == 0 && index >= 2_000 {
                 assert!(seen.insert(number), "number {index} is used twice");
             }
         }

@@ -16,9 +16,17 @@ const NONE_KNOWN: &[&str] =
     &["716186003", "160244002", "no-known-allergies", "no known allergies", "no known allergy"];
 /// Codes and words that say it about one kind only, which is not enough for the header.
 const PARTLY_NONE: &[&str] = &[
-    "409137002", "429625007", "428607008", "428197003", "1003774007", "no-known-medication-allergies",
-    "no-known-environmental-allergies", "no-known-food-allergies", "no known drug allergies",
-    "no known drug allergy", "nkda",
+    "409137002",
+    "429625007",
+    "428607008",
+    "428197003",
+    "1003774007",
+    "no-known-medication-allergies",
+    "no-known-environmental-allergies",
+    "no-known-food-allergies",
+    "no known drug allergies",
+    "no known drug allergy",
+    "nkda",
 ];
 /// Codes that say that nothing is known either way.
 const NO_INFORMATION: &[&str] = &["1287211007", "no-allergy-info"];
@@ -33,8 +41,11 @@ enum Says {
 }
 
 /// The current allergies.
-pub(crate) const CURRENT: Layout =
-    Layout { caption: "Current Allergies and Adverse Reactions", columns: &["Start Date", "Details"], row: current };
+pub(crate) const CURRENT: Layout = Layout {
+    caption: "Current Allergies and Adverse Reactions",
+    columns: &["Start Date", "Details"],
+    row: current,
+};
 /// Allergies that are resolved, inactive, refuted or entered in error.
 pub(crate) const HISTORICAL: Layout = Layout {
     caption: "Historical Allergies and Adverse Reactions",
@@ -70,7 +81,8 @@ pub(crate) fn header<'n>(
     if saying(Says::NoInformation).next().is_some() {
         return unavailable("The source states that no information about allergies is available");
     }
-    if let Some(item) = saying(Says::NoneKnown).max_by_key(|item| last_updated(*item).and_then(dates::order)) {
+    if let Some(item) = saying(Says::NoneKnown).max_by_key(|item| last_updated(*item).and_then(dates::order))
+    {
         return AllergyHeader::NoneKnown {
             recorded: last_updated(item).map(dates::show_day),
             recorder: recorder(held, item),
@@ -128,7 +140,11 @@ fn is_current(item: At<'_>) -> bool {
 
 fn substance(item: At<'_>) -> String {
     datatypes::concept(item.field("code"))
-        .or_else(|| item.field("reaction").items().find_map(|reaction| datatypes::concept(reaction.field("substance"))))
+        .or_else(|| {
+            item.field("reaction")
+                .items()
+                .find_map(|reaction| datatypes::concept(reaction.field("substance")))
+        })
         .unwrap_or_else(|| "Substance not recorded".to_owned())
 }
 
@@ -136,7 +152,11 @@ fn line<'n>(held: &Held<'n>, item: At<'n>) -> AllergyLine {
     AllergyLine {
         substance: substance(item),
         coded: item.path(&["code", "coding"]).exists(),
-        reactions: item.field("reaction").items().filter_map(|reaction| reaction_words(held, reaction, item)).collect(),
+        reactions: item
+            .field("reaction")
+            .items()
+            .filter_map(|reaction| reaction_words(held, reaction, item))
+            .collect(),
         criticality: criticality(item),
         status: status(item),
         recorded: last_updated(item).map(dates::show_day),
@@ -177,7 +197,9 @@ fn status(item: At<'_>) -> String {
 }
 
 fn last_updated<'n>(item: At<'n>) -> Option<&'n str> {
-    ["recordedDate", "issued", "effectiveDateTime", "onsetDateTime"].iter().find_map(|field| item.field(field).text())
+    ["recordedDate", "issued", "effectiveDateTime", "onsetDateTime"]
+        .iter()
+        .find_map(|field| item.field(field).text())
 }
 
 fn recorder<'n>(held: &Held<'n>, item: At<'n>) -> Option<String> {
@@ -191,7 +213,8 @@ fn current<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
 }
 
 fn historical<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
-    let end = datatypes::extension(held, item, "llergyEnd").or_else(|| datatypes::choice(held, item, "abatement"));
+    let end =
+        datatypes::extension(held, item, "llergyEnd").or_else(|| datatypes::choice(held, item, "abatement"));
     Some(entry(held, item, &[CellView::plain(end.unwrap_or_default())]))
 }
 

@@ -16,7 +16,8 @@ const NOT_KNOWN: &str = "Not known";
 /// What stands where a sensitive patient's whereabouts would be.
 const WITHHELD: &str = "Details withheld";
 /// What of a sensitive patient says where they are.
-const WHEREABOUTS: &[&str] = &["address", "telecom", "contact", "generalPractitioner", "managingOrganization"];
+const WHEREABOUTS: &[&str] =
+    &["address", "telecom", "contact", "generalPractitioner", "managingOrganization"];
 
 /// Returns the banner and the tables about the person.
 pub(crate) fn person<'n>(held: &Held<'n>, patient: At<'n>, today: Date) -> (Banner, Vec<TableView>) {
@@ -58,7 +59,8 @@ pub(crate) fn person<'n>(held: &Held<'n>, patient: At<'n>, today: Date) -> (Bann
     }
     banner.address = home(patient).map(address_lines).unwrap_or_default();
     banner.phones = phones(patient);
-    banner.usual_gp = datatypes::references(held, patient.field("generalPractitioner"), patient).into_iter().next();
+    banner.usual_gp =
+        datatypes::references(held, patient.field("generalPractitioner"), patient).into_iter().next();
     (banner, tables(held, patient, &names, Whereabouts::Shown))
 }
 
@@ -102,7 +104,10 @@ fn gender(patient: At<'_>) -> String {
 /// Returns the date of death and the age then, when the patient has died.
 fn death(patient: At<'_>, born: Option<&str>) -> Option<(String, String)> {
     if let Some(died) = patient.field("deceasedDateTime").text() {
-        let age = born.and_then(dates::date_of).zip(dates::date_of(died)).and_then(|(born, died)| age_at(born, died));
+        let age = born
+            .and_then(dates::date_of)
+            .zip(dates::date_of(died))
+            .and_then(|(born, died)| age_at(born, died));
         return Some((dates::show(died), age.unwrap_or_else(|| NOT_KNOWN.to_owned())));
     }
     (patient.field("deceasedBoolean").text() == Some("true"))
@@ -127,7 +132,8 @@ fn nhs(patient: At<'_>) -> (String, Option<String>) {
             extension.field("url").peek().is_some_and(|url| url.contains("NHSNumberVerificationStatus"))
         });
         let status = status.map_or(At::NOTHING, |status| status.field("valueCodeableConcept"));
-        let verified = datatypes::has_code(status, "number-present-and-verified") || datatypes::has_code(status, "01");
+        let verified =
+            datatypes::has_code(status, "number-present-and-verified") || datatypes::has_code(status, "01");
         let words = if verified { None } else { datatypes::concept(status) };
         return match nhs_number::parse(value) {
             Some(digits) => (nhs_number::format(&digits), words),
@@ -145,16 +151,20 @@ fn is_nhs(identifier: At<'_>) -> bool {
 }
 
 fn home(patient: At<'_>) -> Option<At<'_>> {
-    let current = |address: &At<'_>| !address.path(&["period", "end"]).exists() && !address.field("use").is("old");
+    let current =
+        |address: &At<'_>| !address.path(&["period", "end"]).exists() && !address.field("use").is("old");
     let addresses = || patient.field("address").items().filter(current);
     addresses().find(|address| address.field("use").is("home")).or_else(|| addresses().next())
 }
 
-fn address_lines(address: At<'_>) -> Vec<String> {
+/// Returns the lines of an address, or its text.
+pub(crate) fn address_lines(address: At<'_>) -> Vec<String> {
     let text = address.field("text");
     let mut lines: Vec<String> = ["line", "city", "district", "state", "postalCode", "country"]
         .iter()
-        .flat_map(|field| address.field(field).items().filter_map(At::text).map(str::to_owned).collect::<Vec<_>>())
+        .flat_map(|field| {
+            address.field(field).items().filter_map(At::text).map(str::to_owned).collect::<Vec<_>>()
+        })
         .collect();
     if lines.is_empty() {
         lines.extend(text.text().into_iter().flat_map(str::lines).map(str::to_owned));
@@ -185,14 +195,27 @@ enum Whereabouts {
     Withheld,
 }
 
-fn tables<'n>(held: &Held<'n>, patient: At<'n>, names: &names::Names, whereabouts: Whereabouts) -> Vec<TableView> {
+fn tables<'n>(
+    held: &Held<'n>,
+    patient: At<'n>,
+    names: &names::Names,
+    whereabouts: Whereabouts,
+) -> Vec<TableView> {
     let mut tables = Vec::new();
     if whereabouts == Whereabouts::Shown {
         tables.push(table("Contact details", &["Kind", "Detail"], contact_rows(patient)));
         let contacts = contacts(held, patient);
-        tables.push(table("Next of kin and contacts", &["Relationship", "Name", "Contact", "Details"], contacts));
+        tables.push(table(
+            "Next of kin and contacts",
+            &["Relationship", "Name", "Contact", "Details"],
+            contacts,
+        ));
     }
-    tables.push(table("Registration and other details", &["Item", "Detail"], other_rows(held, patient, names, whereabouts)));
+    tables.push(table(
+        "Registration and other details",
+        &["Item", "Detail"],
+        other_rows(held, patient, names, whereabouts),
+    ));
     tables.retain(|table| !table.rows.is_empty());
     tables
 }
@@ -219,15 +242,20 @@ fn contact_rows(patient: At<'_>) -> Vec<RowView> {
     }
     for contact in patient.field("telecom").items() {
         let (place, period) = about(contact);
-        let system = contact.field("system").text().map(leftover::label).unwrap_or_else(|| "Contact".to_owned());
-        let kind = place.map_or_else(|| system.clone(), |place| format!("{system}, {}", place.to_lowercase()));
+        let system =
+            contact.field("system").text().map(leftover::label).unwrap_or_else(|| "Contact".to_owned());
+        let kind =
+            place.map_or_else(|| system.clone(), |place| format!("{system}, {}", place.to_lowercase()));
         rows.push(pair(kind, contact.field("value").text().unwrap_or(NOT_KNOWN).to_owned() + &period));
     }
     rows
 }
 
 fn contacts<'n>(held: &Held<'n>, patient: At<'n>) -> Vec<RowView> {
-    let related = held.all().map(|(_, resource)| resource).filter(|resource| kind_of(*resource) == Some("RelatedPerson"));
+    let related = held
+        .all()
+        .map(|(_, resource)| resource)
+        .filter(|resource| kind_of(*resource) == Some("RelatedPerson"));
     patient.field("contact").items().chain(related).map(|contact| contact_row(held, contact)).collect()
 }
 
@@ -259,7 +287,8 @@ fn other_rows<'n>(
         rows.extend(care_rows(held, patient));
     }
     for language in patient.field("communication").items() {
-        let interpreter = datatypes::extension(held, language, "InterpreterRequired").is_some_and(|said| said == "Yes");
+        let interpreter =
+            datatypes::extension(held, language, "InterpreterRequired").is_some_and(|said| said == "Yes");
         if let Some(words) = datatypes::concept(language.field("language")) {
             let detail = if interpreter { format!("{words}; interpreter required") } else { words };
             rows.push(pair("Language", detail));

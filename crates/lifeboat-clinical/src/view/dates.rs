@@ -9,7 +9,8 @@ use jiff::{Span, Timestamp, Unit};
 
 use crate::date::PartialDate;
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Returns the clock of the United Kingdom by its rule since 1996, so that no database is needed.
 pub(crate) fn london() -> TimeZone {

@@ -101,7 +101,8 @@ fn status(item: At<'_>) -> (String, bool) {
 }
 
 fn patient_key(item: At<'_>) -> Option<String> {
-    let extension = item.field("extension").items().find(|extension| extension.field("url").is(PATIENT_KEY))?;
+    let extension =
+        item.field("extension").items().find(|extension| extension.field("url").is(PATIENT_KEY))?;
     let key = extension.choice("value")?.1.text()?;
     extension.mark();
     Some(key.to_owned())

@@ -8,11 +8,8 @@ use super::row::{self, ANY_DATE, Layout, Row};
 use super::shape::{CellView, Emphasis};
 
 /// Problems that are active.
-pub(crate) const PROBLEMS: Layout = Layout {
-    caption: "",
-    columns: &["Start Date", "Entry", "Significance", "Details"],
-    row: active_problem,
-};
+pub(crate) const PROBLEMS: Layout =
+    Layout { caption: "", columns: &["Start Date", "Entry", "Significance", "Details"], row: active_problem };
 /// Past problems of major significance.
 pub(crate) const MAJOR_PAST_PROBLEMS: Layout = Layout {
     caption: "Major Inactive Problems and Issues",
@@ -41,7 +38,8 @@ pub(crate) const IMMUNISATIONS: Layout = Layout {
 pub(crate) const REFERRALS: Layout =
     Layout { caption: "", columns: &["Date", "From", "To", "Priority", "Details"], row: referral };
 /// Anything.
-pub(crate) const ANYTHING: Layout = Layout { caption: "", columns: &["Date", "Entry", "Details"], row: anything };
+pub(crate) const ANYTHING: Layout =
+    Layout { caption: "", columns: &["Date", "Entry", "Details"], row: anything };
 /// Anything, beside a table of another kind.
 pub(crate) const OTHER_ENTRIES: Layout =
     Layout { caption: "Other entries", columns: &["Date", "Entry", "Details"], row: anything };
@@ -54,14 +52,33 @@ pub(crate) const NAMED: Layout = Layout {
 
 /// Types of resources that are there because others refer to them.
 pub(crate) const NAMED_KINDS: &[&str] = &[
-    "Practitioner", "PractitionerRole", "Organization", "Location", "HealthcareService", "RelatedPerson", "Medication",
-    "Substance", "Device", "Specimen",
+    "Practitioner",
+    "PractitionerRole",
+    "Organization",
+    "Location",
+    "HealthcareService",
+    "RelatedPerson",
+    "Medication",
+    "Substance",
+    "Device",
+    "Specimen",
 ];
 
 /// Fields that name an item of any type, most telling first.
 const NAMING: &[&str] = &[
-    "code", "type", "vaccineCode", "medicationCodeableConcept", "title", "description", "serviceType", "relationship",
-    "category", "topic", "provision", "name", "comment",
+    "code",
+    "type",
+    "vaccineCode",
+    "medicationCodeableConcept",
+    "title",
+    "description",
+    "serviceType",
+    "relationship",
+    "category",
+    "topic",
+    "provision",
+    "name",
+    "comment",
 ];
 
 fn active_problem<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
@@ -74,7 +91,8 @@ fn past_problem<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
 }
 
 fn major_past_problem<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
-    let major = datatypes::extension(held, item, "ignificance").is_some_and(|text| text.eq_ignore_ascii_case("major"));
+    let major = datatypes::extension(held, item, "ignificance")
+        .is_some_and(|text| text.eq_ignore_ascii_case("major"));
     major.then(|| past_problem(held, item)).flatten()
 }
 
@@ -107,7 +125,8 @@ fn measurement<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
     let (value, range) = match kind_of(item)? {
         "Observation" => observed(held, item),
         "DiagnosticReport" => {
-            let mut said: Vec<String> = item.field("conclusion").text().map(str::to_owned).into_iter().collect();
+            let mut said: Vec<String> =
+                item.field("conclusion").text().map(str::to_owned).into_iter().collect();
             said.extend(datatypes::concepts(item.field("conclusionCode")));
             (CellView::plain(said.join("\n")), String::new())
         }
@@ -183,7 +202,10 @@ fn immunisation<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
     let procedure = datatypes::extension(held, item, "VaccinationProcedure");
     let vaccine = datatypes::concept(item.field("vaccineCode"));
     let (vaccination, contents) = match (procedure, vaccine) {
-        (Some(procedure), vaccine) => (procedure, vaccine.unwrap_or_default()),
+        (Some(procedure), vaccine) => {
+            let contents = vaccine.filter(|vaccine| *vaccine != procedure);
+            (procedure, contents.unwrap_or_default())
+        }
         (None, Some(vaccine)) => (vaccine, String::new()),
         (None, None) => ("Vaccine not named".to_owned(), String::new()),
     };
@@ -232,7 +254,8 @@ fn anything<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
     let when = row::when(held, item, ANY_DATE);
     let cells = vec![when.cell(), row::entry_cell(item, &words(held, item))];
     let mut lead = Vec::new();
-    let named_by_kind = kind_of(item).filter(|kind| !["Flag", "Observation", "Condition", "Procedure"].contains(kind));
+    let named_by_kind =
+        kind_of(item).filter(|kind| !["Flag", "Observation", "Condition", "Procedure"].contains(kind));
     lead.extend(named_by_kind.map(|kind| format!("Kind: {}", leftover::label(kind))));
     if kind_of(item) == Some("Observation") {
         let (value, range) = observed(held, item);
@@ -244,7 +267,8 @@ fn anything<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
 
 fn named<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
     let kind = kind_of(item).filter(|kind| NAMED_KINDS.contains(kind))?;
-    let cells = vec![CellView::plain(leftover::label(kind)), CellView::new(words(held, item), Emphasis::Strong)];
+    let cells =
+        vec![CellView::plain(leftover::label(kind)), CellView::new(words(held, item), Emphasis::Strong)];
     Some(row::finish(held, item, None, cells, Vec::new()))
 }
 

@@ -75,7 +75,9 @@ impl<'n> Held<'n> {
         let codes = ["code", "type", "vaccineCode", "medicationCodeableConcept", "category"];
         let person = ["practitioner", "organization", "actor", "subject"];
         if kind_of(resource) == Some("PractitionerRole") {
-            return person.iter().find_map(|field| self.peek_reference(resource.field(field), resource, hops));
+            return person
+                .iter()
+                .find_map(|field| self.peek_reference(resource.field(field), resource, hops));
         }
         let code = codes.iter().find_map(|code| peek_concept(resource.field(code)));
         code.or_else(|| self.peek_reference(resource.field("medicationReference"), resource, hops))

@@ -1,23 +1,53 @@
 //! What no column asked for. Nothing in a record is dropped: what people wrote is put into words beside
 //! the item, and what only machines need (codes, identifiers, addresses of profiles) is listed raw.
 
+use super::banner;
 use super::datatypes;
 use super::dates;
 use super::held::Held;
+use super::names;
 use super::node::At;
 use super::shape::Field;
 
 /// Plain fields that say something to machines only.
 const TECHNICAL: &[&str] = &[
-    "id", "resourceType", "system", "code", "reference", "url", "fullUrl", "version", "userSelected", "status",
-    "implicitRules", "contentType", "hash", "language", "intent", "issued", "recorded", "created", "lastUpdated",
-    "isModifier", "type", "mode",
+    "id",
+    "resourceType",
+    "system",
+    "code",
+    "reference",
+    "url",
+    "fullUrl",
+    "version",
+    "userSelected",
+    "status",
+    "implicitRules",
+    "contentType",
+    "hash",
+    "language",
+    "intent",
+    "issued",
+    "recorded",
+    "created",
+    "lastUpdated",
+    "isModifier",
+    "type",
+    "mode",
 ];
 /// Structures that say something to machines only, or that the rest of the view says already.
 const TECHNICAL_PARTS: &[&str] = &[
-    "meta", "identifier", "subject", "patient", "encounter", "category", "class", "clinicalStatus",
+    "meta",
+    "identifier",
+    "subject",
+    "patient",
+    "encounter",
+    "category",
+    "class",
+    "clinicalStatus",
     "verificationStatus",
 ];
+/// Parts of a structure that go by the structure's name.
+const PLAIN_PARTS: &[&str] = &["individual", "actor", "location", "member", "function"];
 /// The text that a source rendered for people; it may hold anything, and is never shown.
 const RENDERED: &str = "div";
 /// Longer texts of this field are file contents.
@@ -58,13 +88,24 @@ fn words_of<'n>(held: &Held<'n>, key: &str, above: &str, at: At<'n>, from: At<'n
     if !has_words(key, at) {
         return;
     }
-    let label = if above.is_empty() { label(key) } else { format!("{above}, {}", label(key).to_lowercase()) };
+    let label = match label(key) {
+        label if above.is_empty() => label,
+        _ if PLAIN_PARTS.contains(&key) => above.to_owned(),
+        label => format!("{above}, {}", label.to_lowercase()),
+    };
     for item in at.items() {
         item_words(held, key, &label, item, from, lines);
     }
 }
 
-fn item_words<'n>(held: &Held<'n>, key: &str, label: &str, at: At<'n>, from: At<'n>, lines: &mut Vec<String>) {
+fn item_words<'n>(
+    held: &Held<'n>,
+    key: &str,
+    label: &str,
+    at: At<'n>,
+    from: At<'n>,
+    lines: &mut Vec<String>,
+) {
     if !has_words(key, at) {
         return;
     }
@@ -77,7 +118,7 @@ fn item_words<'n>(held: &Held<'n>, key: &str, label: &str, at: At<'n>, from: At<
     let whole = if at.is_object() {
         known_shape(held, at, from)
     } else {
-        at.text().map(|text| if dates::is_date(text) { dates::show(text) } else { shortened(key, text) })
+        at.text().map(|text| in_plain_words(key, text))
     };
     lines.extend(whole.map(|text| format!("{label}: {text}")));
     for (key, inner) in at.fields() {
@@ -107,6 +148,12 @@ fn known_shape<'n>(held: &Held<'n>, at: At<'n>, from: At<'n>) -> Option<String> 
         datatypes::reference(held, at, from)
     } else if has("value") && (has("unit") || has("code") || has("comparator")) {
         datatypes::quantity(at)
+    } else if has("value") && (has("use") || has("system")) {
+        contact(at)
+    } else if has("line") || has("postalCode") {
+        Some(banner::address_lines(at).join(", ")).filter(|lines| !lines.is_empty())
+    } else if has("family") || has("given") {
+        names::spoken(at)
     } else if has("low") || has("high") {
         datatypes::range(at)
     } else if (has("start") || has("end")) && !has("resourceType") {
@@ -118,6 +165,22 @@ fn known_shape<'n>(held: &Held<'n>, at: At<'n>, from: At<'n>) -> Option<String> 
     } else {
         None
     }
+}
+
+fn in_plain_words(key: &str, text: &str) -> String {
+    match text {
+        "true" => "Yes".to_owned(),
+        "false" => "No".to_owned(),
+        text if dates::is_date(text) => dates::show(text),
+        text => shortened(key, text),
+    }
+}
+
+/// Returns the words of a telephone number, or of another contact or identifier, with what it is for.
+fn contact(at: At<'_>) -> Option<String> {
+    let value = at.field("value").text()?;
+    let place = at.field("use").text().map(|place| format!(" ({place})"));
+    Some(format!("{value}{}", place.unwrap_or_default()))
 }
 
 /// Returns a Period in words, or its end when a column has shown the start.
@@ -153,7 +216,8 @@ fn has_words(key: &str, at: At<'_>) -> bool {
         return at.items().any(|item| has_words(key, item));
     }
     let names_something = !at.told() && (at.field("coding").exists() || at.field("reference").exists());
-    let inner = || at.fields().any(|(key, inner)| (!at.told() || key.ends_with("xtension")) && has_words(key, inner));
+    let inner =
+        || at.fields().any(|(key, inner)| (!at.told() || key.ends_with("xtension")) && has_words(key, inner));
     !TECHNICAL_PARTS.contains(&key) && (names_something || inner())
 }
 
@@ -167,6 +231,10 @@ fn shortened(key: &str, text: &str) -> String {
 
 /// Turns the name of a field into words: `lotNumber` becomes `Lot number`.
 pub(crate) fn label(key: &str) -> String {
+    let key = match key {
+        "reasonCode" | "reasonReference" => "reason",
+        key => key,
+    };
     let mut words = String::new();
     for character in key.trim_start_matches('_').chars() {
         if character.is_uppercase() && !words.is_empty() {
@@ -207,7 +275,8 @@ mod tests {
         for (key, expected) in cases {
             assert_eq!(label(key), expected, "{key}");
         }
-        let url = "https://fhir.hl7.org.uk/StructureDefinition/Extension-CareConnect-GPC-ProblemSignificance-1";
+        let url =
+            "https://fhir.hl7.org.uk/StructureDefinition/Extension-CareConnect-GPC-ProblemSignificance-1";
         assert_eq!(label_of_url(url), "Problem significance");
         assert_eq!(label_of_url("urn:x:"), "Urn:x:");
     }
@@ -239,7 +308,8 @@ mod tests {
                 "Attachment, data: AAAA",
             ]
         );
-        let raw: Vec<String> = raw(root).into_iter().map(|field| format!("{}={}", field.label, field.text)).collect();
+        let raw: Vec<String> =
+            raw(root).into_iter().map(|field| format!("{}={}", field.label, field.text)).collect();
         assert_eq!(
             raw,
             [

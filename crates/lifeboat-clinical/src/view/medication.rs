@@ -13,8 +13,17 @@ use super::shape::{CellView, Emphasis};
 pub(crate) const REPEAT: Layout = Layout {
     caption: "Current Repeat Medication",
     columns: &[
-        "Type", "Status", "Start Date", "Medication Item", "Dosage Instruction", "Quantity", "Last Issued Date",
-        "Number of Prescriptions Issued", "Max Issues", "Review Date", "Additional Information",
+        "Type",
+        "Status",
+        "Start Date",
+        "Medication Item",
+        "Dosage Instruction",
+        "Quantity",
+        "Last Issued Date",
+        "Number of Prescriptions Issued",
+        "Max Issues",
+        "Review Date",
+        "Additional Information",
     ],
     row: repeat,
 };
@@ -22,8 +31,15 @@ pub(crate) const REPEAT: Layout = Layout {
 pub(crate) const ACUTE: Layout = Layout {
     caption: "Acute Medication (Last 12 Months)",
     columns: &[
-        "Type", "Status", "Start Date", "Medication Item", "Dosage Instruction", "Quantity", "Scheduled End Date",
-        "Days Duration", "Additional Information",
+        "Type",
+        "Status",
+        "Start Date",
+        "Medication Item",
+        "Dosage Instruction",
+        "Quantity",
+        "Scheduled End Date",
+        "Days Duration",
+        "Additional Information",
     ],
     row: acute,
 };
@@ -31,15 +47,19 @@ pub(crate) const ACUTE: Layout = Layout {
 pub(crate) const PAST: Layout = Layout {
     caption: "Discontinued and Past Medication",
     columns: &[
-        "Type", "Status", "Start Date", "Medication Item", "Dosage Instruction", "Quantity", "Last Issued Date",
-        "Discontinued Date", "Discontinuation Reason", "Additional Information",
+        "Type",
+        "Status",
+        "Start Date",
+        "Medication Item",
+        "Dosage Instruction",
+        "Quantity",
+        "Last Issued Date",
+        "Discontinued Date",
+        "Discontinuation Reason",
+        "Additional Information",
     ],
     row: past,
 };
-
-/// The sentence that goes with calculated end dates.
-pub(crate) const SCHEDULED_END_NOTE: &str = "Scheduled End Date is not always captured in the source; where it was \
-     not recorded, the displayed date is calculated from start date and days duration";
 
 const KINDS: &[&str] =
     &["MedicationRequest", "MedicationStatement", "MedicationDispense", "MedicationAdministration"];

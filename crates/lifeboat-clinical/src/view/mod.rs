@@ -8,7 +8,11 @@
 //! [`patient_view`] and [`day_list_view`] never panic, whatever the bytes.
 
 mod allergies;
+#[cfg(test)]
+mod allergy_tests;
 mod banner;
+#[cfg(test)]
+mod completeness_tests;
 mod datatypes;
 mod dates;
 mod day_list;
@@ -18,11 +22,11 @@ mod leftover;
 mod medication;
 mod names;
 mod node;
+#[cfg(test)]
+mod practice_tests;
 mod row;
 mod sections;
 mod shape;
-#[cfg(test)]
-mod practice_tests;
 #[cfg(test)]
 mod tests;
 
@@ -33,8 +37,8 @@ use node::{At, TreeError};
 
 pub use day_list::day_list_view;
 pub use shape::{
-    AllergyHeader, AllergyLine, Banner, BannerFlag, CellView, DayListView, Emphasis, Field, HalfDay, PatientView,
-    RowView, SectionView, SessionView, SlotView, TableView,
+    AllergyHeader, AllergyLine, Banner, BannerFlag, CellView, DayListView, Emphasis, Field, HalfDay,
+    PatientView, RowView, SectionView, SessionView, SlotView, TableView,
 };
 
 pub(crate) use dates::london;

@@ -83,14 +83,16 @@ pub(crate) fn spoken(name: At<'_>) -> Option<String> {
     if let Some(text) = name.field("text").text() {
         let said = text.to_owned();
         for part in ["prefix", "given", "family", "suffix"] {
-            let all_said = name.field(part).items().filter_map(At::peek).all(|word| said.contains(word));
+            let all_said =
+                name.field(part).items().all(|word| word.peek().is_some_and(|word| said.contains(word)));
             if all_said {
                 name.field(part).mark();
             }
         }
         return Some(said);
     }
-    let words: Vec<String> = ["prefix", "given", "family", "suffix"].iter().filter_map(|part| parts(name, part)).collect();
+    let words: Vec<String> =
+        ["prefix", "given", "family", "suffix"].iter().filter_map(|part| parts(name, part)).collect();
     (!words.is_empty()).then(|| words.join(" "))
 }
 
@@ -113,7 +115,10 @@ mod tests {
     fn names_are_shown_family_first_and_in_capitals() {
         let cases = [
             (r#"{"family":"Smith","given":["John"],"prefix":["Mr"]}"#, "SMITH, John (Mr)"),
-            (r#"{"family":"O'Brien-Ní Dhónaill","given":["Máire","Anne"],"prefix":["Dr."]}"#, "O'BRIEN-NÍ DHÓNAILL, Máire Anne (Dr)"),
+            (
+                r#"{"family":"O'Brien-Ní Dhónaill","given":["Máire","Anne"],"prefix":["Dr."]}"#,
+                "O'BRIEN-NÍ DHÓNAILL, Máire Anne (Dr)",
+            ),
             (r#"{"family":"Straße"}"#, "STRASSE"),
             (r#"{"given":["Baby"]}"#, "Baby"),
             (r#"{"text":"A person whose name has no parts"}"#, "A person whose name has no parts"),

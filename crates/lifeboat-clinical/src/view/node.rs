@@ -268,7 +268,10 @@ mod tests {
             Value::Object(fields) => {
                 at.is_object()
                     && at.fields().count() == fields.len()
-                    && at.fields().zip(fields).all(|((key, at), (name, field))| key == name && same(at, field))
+                    && at
+                        .fields()
+                        .zip(fields)
+                        .all(|((key, at), (name, field))| key == name && same(at, field))
             }
         }
     }
@@ -328,7 +331,10 @@ mod tests {
         assert!(!root.path(&["a", "c"]).exists());
         assert!(!root.path(&["z", "c"]).exists());
         assert_eq!(root.path(&["l", "d"]).text(), Some("1"));
-        assert!(root.fields().any(|(_, at)| !at.field("b").seen()), "the first of the repeated keys is not lost");
+        assert!(
+            root.fields().any(|(_, at)| !at.field("b").seen()),
+            "the first of the repeated keys is not lost"
+        );
     }
 
     #[test]

@@ -9,7 +9,8 @@ use super::*;
 use crate::fhir::{self, DayWindow, Owner, Piece};
 use crate::record::{FeedProfile, SharedResources, build_day_list, build_patient_record};
 use crate::synth::{AllergyStory, Detail, Expected, Practice};
-use crate::view::tests::{all_texts, dropped};
+use crate::view::completeness_tests::dropped;
+use crate::view::tests::all_texts;
 
 const TODAY: Date = date(2026, 11, 21);
 
@@ -24,10 +25,14 @@ struct Feed {
     profile: FeedProfile,
 }
 
-fn read(practice: &Practice) -> Feed {
-    let mut feed =
-        Feed { by_owner: BTreeMap::new(), shared: SharedResources::default(), profile: FeedProfile::default() };
-    for (stem, bundle) in practice.files() {
+fn read(practice: &Practice, patients: &[usize]) -> Feed {
+    let mut feed = Feed {
+        by_owner: BTreeMap::new(),
+        shared: SharedResources::default(),
+        profile: FeedProfile::default(),
+    };
+    let bundles = patients.iter().map(|index| practice.bundle(*index));
+    for (stem, bundle) in std::iter::once(practice.shared()).chain(bundles).chain(practice.appointments()) {
         let bytes = serde_json::to_vec(&bundle).unwrap();
         let outline = fhir::outline(&bytes).unwrap_or_else(|problem| panic!("{stem}: {problem}"));
         assert!(outline.skipped.is_empty(), "{stem}: {:?}", outline.skipped);
@@ -45,9 +50,13 @@ fn read(practice: &Practice) -> Feed {
 }
 
 fn records(practice: &Practice) -> Vec<(Expected, Vec<u8>)> {
-    let feed = read(practice);
+    records_of(practice, &(0..practice.patients()).collect::<Vec<_>>())
+}
+
+fn records_of(practice: &Practice, patients: &[usize]) -> Vec<(Expected, Vec<u8>)> {
+    let feed = read(practice, patients);
     let by_id: BTreeMap<String, usize> =
-        (0..practice.patients()).map(|index| (practice.expected(index).id, index)).collect();
+        patients.iter().map(|index| (practice.expected(*index).id, *index)).collect();
     let mut records = Vec::new();
     for (owner, pieces) in feed.by_owner {
         if matches!(owner, Owner::Patient(_)) {
@@ -57,7 +66,7 @@ fn records(practice: &Practice) -> Vec<(Expected, Vec<u8>)> {
             records.push((practice.expected(by_id[&id]), record.bytes));
         }
     }
-    assert_eq!(records.len(), practice.patients());
+    assert_eq!(records.len(), patients.len());
     records
 }
 
@@ -75,7 +84,9 @@ fn every_allergy_story_of_a_practice_has_its_header() {
             AllergyStory::Withheld | AllergyStory::Unavailable => "Allergies unavailable",
         };
         assert_eq!(words, wanted, "{:?} of {expected:?}", expected.allergies);
-        if let (AllergyHeader::Known(lines), AllergyStory::Known(count)) = (&view.allergies, expected.allergies) {
+        if let (AllergyHeader::Known(lines), AllergyStory::Known(count)) =
+            (&view.allergies, expected.allergies)
+        {
             assert!((1..=count).contains(&lines.len()));
         }
         seen.push(words);
@@ -108,7 +119,7 @@ fn every_banner_of_a_practice_says_who_the_patient_is() {
 
 #[test]
 fn nothing_that_a_record_of_a_practice_holds_is_dropped() {
-    let practice = Practice::new(5, 60, TODAY).with_ips_percent(25).with_detail(Detail::Full);
+    let practice = Practice::new(5, 40, TODAY).with_ips_percent(25).with_detail(Detail::Full);
     for (expected, record) in records(&practice).iter().filter(|(expected, _)| !expected.sensitive) {
         let view = patient_view(record, TODAY).unwrap();
         let value: Value = serde_json::from_slice(record).unwrap();
@@ -139,10 +150,11 @@ fn sections_of_a_practice_hold_what_the_record_counts() {
 
 #[test]
 fn nothing_of_a_marked_restricted_patient_says_where_they_are() {
-    let practice = Practice::new(9, 600, TODAY).with_ips_percent(50);
-    let restricted: Vec<_> = records(&practice).into_iter().filter(|(expected, _)| expected.sensitive).collect();
-    assert!(!restricted.is_empty());
-    for (expected, record) in restricted {
+    let practice = Practice::new(9, 2_000, TODAY).with_ips_percent(50);
+    let restricted: Vec<usize> =
+        (0..practice.patients()).filter(|at| practice.expected(*at).sensitive).collect();
+    assert!(restricted.len() > 5);
+    for (expected, record) in records_of(&practice, &restricted) {
         let view = patient_view(&record, TODAY).unwrap();
         let all = all_texts(&view);
         assert!(!all.contains(&expected.postcode), "{expected:?}");
@@ -154,7 +166,7 @@ fn nothing_of_a_marked_restricted_patient_says_where_they_are() {
 #[test]
 fn day_lists_of_a_practice_show_every_appointment() {
     let practice = Practice::new(7, 300, TODAY);
-    let feed = read(&practice);
+    let feed = read(&practice, &[]);
     let mut days = 0;
     for (owner, pieces) in feed.by_owner {
         let Owner::Day(day) = owner else { continue };

@@ -97,15 +97,35 @@ pub(crate) fn when<'n>(held: &Held<'n>, resource: At<'n>, names: &[&str]) -> Whe
 
 /// The fields that say when something was, of resources of any type, most telling first.
 pub(crate) const ANY_DATE: &[&str] = &[
-    "effective", "onset", "occurrence", "performed", "period", "start", "authoredOn", "date", "dateAsserted",
-    "executionPeriod", "startDate", "whenHandedOver", "recordedDate", "dateTime", "created", "issued", "sent",
-    "recorded", "statementDate", "identifiedDateTime", "timing",
+    "effective",
+    "onset",
+    "occurrence",
+    "performed",
+    "period",
+    "start",
+    "authoredOn",
+    "date",
+    "dateAsserted",
+    "executionPeriod",
+    "startDate",
+    "whenHandedOver",
+    "recordedDate",
+    "dateTime",
+    "created",
+    "issued",
+    "sent",
+    "recorded",
+    "statementDate",
+    "identifiedDateTime",
+    "timing",
 ];
 
 /// Returns the words before an item that does not hold, or must be heeded, and how they stand out.
 pub(crate) fn label(resource: At<'_>) -> Option<(&'static str, Emphasis)> {
     let verification = resource.field("verificationStatus");
-    if resource.field("status").is("entered-in-error") || datatypes::has_code(verification, "entered-in-error") {
+    if resource.field("status").is("entered-in-error")
+        || datatypes::has_code(verification, "entered-in-error")
+    {
         return Some(("ENTERED IN ERROR", Emphasis::Void));
     }
     if datatypes::has_code(verification, "refuted") {
@@ -137,11 +157,22 @@ pub(crate) fn entry_cell(resource: At<'_>, words: &str) -> CellView {
 /// Returns a line about a status that is not what one expects of an item.
 fn status_line(resource: At<'_>) -> Option<String> {
     const EXPECTED: &[&str] = &[
-        "final", "completed", "finished", "active", "current", "confirmed", "fulfilled", "available", "entered-in-error",
+        "final",
+        "completed",
+        "finished",
+        "active",
+        "current",
+        "confirmed",
+        "fulfilled",
+        "available",
+        "entered-in-error",
     ];
     let mut said = Vec::new();
     let status = resource.field("status");
-    if label(resource).is_none() && !status.seen() && status.peek().is_some_and(|status| !EXPECTED.contains(&status)) {
+    if label(resource).is_none()
+        && !status.seen()
+        && status.peek().is_some_and(|status| !EXPECTED.contains(&status))
+    {
         said.extend(status.text().map(leftover::label));
     }
     for (field, expected) in [("clinicalStatus", "active"), ("verificationStatus", "confirmed")] {

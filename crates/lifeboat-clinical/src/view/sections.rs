@@ -26,7 +26,8 @@ struct Listed<'n> {
 pub(crate) fn sections<'n>(held: &Held<'n>) -> (AllergyHeader, Vec<String>, Vec<SectionView>) {
     let composition = held.first("Composition").map_or(At::NOTHING, |(_, composition)| composition);
     let frame = [held.first("Composition"), held.first("Patient")].map(|found| found.map(|(at, _)| at));
-    let mut placed: Vec<bool> = held.all().map(|(at, resource)| frame.contains(&Some(at)) || is_relative(resource)).collect();
+    let mut placed: Vec<bool> =
+        held.all().map(|(at, resource)| frame.contains(&Some(at)) || is_relative(resource)).collect();
     let mut listed: Vec<Listed<'n>> =
         SectionId::ALL.into_iter().map(|id| list(held, composition, id, &mut placed)).collect();
     let (named, rest): (Vec<At<'n>>, Vec<At<'n>>) = held
@@ -45,8 +46,13 @@ pub(crate) fn sections<'n>(held: &Held<'n>) -> (AllergyHeader, Vec<String>, Vec<
     // The header and the alerts repeat what the sections show, and must not keep it from there.
     let at = |id: SectionId| &listed[id.order()];
     let allergies = at(SectionId::Allergies);
-    let header =
-        allergies::header(held, allergies.section, allergies.state, &allergies.items, incompleteness(allergies));
+    let header = allergies::header(
+        held,
+        allergies.section,
+        allergies.state,
+        &allergies.items,
+        incompleteness(allergies),
+    );
     let alerts = active_alerts(&at(SectionId::Alerts).items);
     if let Some(other) = views.last_mut() {
         other.tables.extend(row::tables(held, &[&entries::NAMED], &named));
@@ -60,8 +66,13 @@ fn is_relative(resource: At<'_>) -> bool {
 }
 
 fn list<'n>(held: &Held<'n>, composition: At<'n>, id: SectionId, placed: &mut [bool]) -> Listed<'n> {
-    let mut listed =
-        Listed { section: At::NOTHING, state: SectionState::Unavailable, items: Vec::new(), missing: Vec::new(), notes: Vec::new() };
+    let mut listed = Listed {
+        section: At::NOTHING,
+        state: SectionState::Unavailable,
+        items: Vec::new(),
+        missing: Vec::new(),
+        notes: Vec::new(),
+    };
     let sections: Vec<At<'n>> =
         composition.field("section").items().filter(|section| section_id(*section) == Some(id)).collect();
     let Some(first) = sections.first() else { return listed };
@@ -79,7 +90,10 @@ fn list<'n>(held: &Held<'n>, composition: At<'n>, id: SectionId, placed: &mut [b
                 None => listed.missing.push(reference.to_owned()),
             }
         }
-        let notes = section.field("extension").items().filter(|extension| is_named(*extension, SECTION_NOTE_EXTENSION));
+        let notes = section
+            .field("extension")
+            .items()
+            .filter(|extension| is_named(*extension, SECTION_NOTE_EXTENSION));
         listed.notes.extend(notes.filter_map(|note| note.choice("value")?.1.text()).map(str::to_owned));
     }
     listed.state = state(*first, &listed);
@@ -103,7 +117,8 @@ fn section_id(section: At<'_>) -> Option<SectionId> {
 
 /// Returns the state that the section carries, or else what its content implies.
 fn state(section: At<'_>, listed: &Listed<'_>) -> SectionState {
-    let said = section.field("extension").items().find(|extension| is_named(*extension, SECTION_STATE_EXTENSION));
+    let said =
+        section.field("extension").items().find(|extension| is_named(*extension, SECTION_STATE_EXTENSION));
     let said = said.and_then(|extension| extension.choice("value")?.1.peek()?.parse().ok());
     let empty = section.field("emptyReason");
     let implied = match () {
@@ -152,9 +167,6 @@ fn view<'n>(held: &Held<'n>, id: SectionId, listed: &Listed<'n>) -> SectionView 
     if id == SectionId::Allergies {
         notes.extend(allergies::notes(&listed.items));
     }
-    if id == SectionId::AcuteMedication && !tables.is_empty() {
-        notes.push(medication::SCHEDULED_END_NOTE.to_owned());
-    }
     SectionView { id, title: title.to_owned(), state: listed.state, notes, tables }
 }
 
@@ -166,7 +178,9 @@ fn sentences(title: &str, listed: &Listed<'_>) -> Vec<String> {
             format!("This system does not support retrieval of '{title}' data."),
             "This data may still exist in the source system.".to_owned(),
         ],
-        (SectionState::Withheld, true) => vec![format!("Access is denied to '{title}' data for this patient.")],
+        (SectionState::Withheld, true) => {
+            vec![format!("Access is denied to '{title}' data for this patient.")]
+        }
         (SectionState::Withheld, false) => {
             vec!["Items excluded due to confidentiality and/or patient preferences".to_owned()]
         }
@@ -179,7 +193,9 @@ fn sentences(title: &str, listed: &Listed<'_>) -> Vec<String> {
     match listed.missing.len() {
         0 => {}
         1 => sentences.push("1 entry that this section lists is missing from this copy.".to_owned()),
-        count => sentences.push(format!("{count} entries that this section lists are missing from this copy.")),
+        count => {
+            sentences.push(format!("{count} entries that this section lists are missing from this copy."))
+        }
     }
     sentences
 }
@@ -192,7 +208,8 @@ fn incompleteness(listed: &Listed<'_>) -> Option<String> {
         let note = note.to_lowercase();
         ["withheld", "missing", "too large", "narrative"].iter().any(|word| note.contains(word))
     };
-    let missing = || (!listed.missing.is_empty()).then(|| "An entry that the record lists is missing".to_owned());
+    let missing =
+        || (!listed.missing.is_empty()).then(|| "An entry that the record lists is missing".to_owned());
     missing().or_else(|| listed.notes.iter().find(is_telling).cloned())
 }
 

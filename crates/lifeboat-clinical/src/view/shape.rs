@@ -277,6 +277,16 @@ macro_rules! redact {
     };
 }
 redact!(
-    PatientView, Banner, AllergyHeader, AllergyLine, SectionView, TableView, RowView, CellView, Field, DayListView,
-    SessionView, SlotView
+    PatientView,
+    Banner,
+    AllergyHeader,
+    AllergyLine,
+    SectionView,
+    TableView,
+    RowView,
+    CellView,
+    Field,
+    DayListView,
+    SessionView,
+    SlotView
 );

@@ -12,6 +12,55 @@ pub(crate) struct Vector {
     pub(crate) bytes: Vec<u8>,
 }
 
+/// One replacement in an accepted manifest: damage, error, what is replaced, and by what.
+type Edit = (&'static str, &'static str, &'static str, &'static str);
+
+const PACK_ORDER: &str = "Contradiction: packs not in ascending order of distinct beginnings of their ids";
+
+const MANIFEST_EDITS: [Edit; 16] = [
+    ("unknown-field", "Json", "\"site\"", "\"colour\":1,\n\"site\""),
+    ("missing-field", "Json", "\"dicts\"", "\"dict\""),
+    ("missing-null", "Json", ",\n\"accepted\":null", ""),
+    ("duplicate-field", "Json", "\"site\"", "\"site\":\"A81001\",\n\"site\""),
+    ("newer-format", "Newer", "\"format\":1", "\"format\":2,\n\"later\":true"),
+    ("format-zero", "Contradiction: format", "\"format\":1", "\"format\":0"),
+    ("sequence-zero", "Json", "\"sequence\":2", "\"sequence\":0"),
+    (
+        "time-with-offset",
+        "Json",
+        "\"taken\":\"2026-11-21T08:30:00Z\"",
+        "\"taken\":\"2026-11-21T08:30:00+00:00\"",
+    ),
+    ("next-before-taken", "Contradiction: next expected time", "\"next_by\":\"2026", "\"next_by\":\"2025"),
+    ("site-lowercase", "Json", "A81001", "a81001"),
+    (
+        "part-gap",
+        "Contradiction: index parts do not lie back to back",
+        "\"kind\":\"directory\",\"from\":null,\"offset\":0",
+        "\"kind\":\"directory\",\"from\":null,\"offset\":1",
+    ),
+    (
+        "two-roots",
+        "Contradiction: number of directory roots",
+        "\"kind\":\"directory\",",
+        "\"kind\":\"directory-root\",",
+    ),
+    (
+        "root-with-from",
+        "Contradiction: where an index part begins",
+        "\"kind\":\"directory-root\",\"from\":null",
+        "\"kind\":\"directory-root\",\"from\":\"00000000\"",
+    ),
+    (
+        "held-without-reason",
+        "Contradiction: held without a reason",
+        "\"accepted\",\"reasons\"",
+        "\"held\",\"reasons\"",
+    ),
+    ("record-limit", "Contradiction: largest record", "65536", "67108865"),
+    ("continued", "Json", "\"accepted\":null}", "\"accepted\":null}}"),
+];
+
 struct Shelf<'a> {
     site: &'a Site,
     vectors: Vec<Vector>,
@@ -78,6 +127,14 @@ impl Shelf<'_> {
         let large = [frame.clone(), forge::skippable(0, &vec![0; 200_000])?].concat();
         self.add("blob", "oversize-padding", "Age.TooLarge", self.seal(&large)?);
 
+        self.blob_contents()
+    }
+
+    /// Blobs that open with the right key, but do not hold what they should.
+    fn blob_contents(&mut self) -> Result<(), Box<dyn Error>> {
+        let frame = forge::frame(b"{}", Without::Nothing)?;
+        let padding = forge::skippable(0, &[0; 9])?;
+        let padded = [frame.clone(), padding.clone()].concat();
         let mut not_zeros = padded.clone();
         *not_zeros.last_mut().ok_or("padding")? = 1;
         let unsealed: Vec<(&str, &'static str, Vec<u8>)> = vec![
@@ -253,96 +310,21 @@ impl Shelf<'_> {
             packs[1].trim_end_matches(','),
             packs[2].trim_end_matches("],"),
         );
-        let swapped = good.replace(&format!("{one},\n{two}"), &format!("{two},\n{one}"));
-        let edits: Vec<(&str, &'static str, &str, String, String)> = vec![
-            ("unknown-field", "Json", &good, "\"site\"".into(), "\"colour\":1,\n\"site\"".into()),
-            ("missing-field", "Json", &good, "\"dicts\"".into(), "\"dict\"".into()),
-            ("missing-null", "Json", &good, ",\n\"accepted\":null".into(), String::new()),
-            ("duplicate-field", "Json", &good, "\"site\"".into(), "\"site\":\"A81001\",\n\"site\"".into()),
-            ("newer-format", "Newer", &good, "\"format\":1".into(), "\"format\":2,\n\"later\":true".into()),
-            ("format-zero", "Contradiction: format", &good, "\"format\":1".into(), "\"format\":0".into()),
-            ("sequence-zero", "Json", &good, "\"sequence\":2".into(), "\"sequence\":0".into()),
-            (
-                "time-with-offset",
-                "Json",
-                &good,
-                "\"taken\":\"2026-11-21T08:30:00Z\"".into(),
-                "\"taken\":\"2026-11-21T08:30:00+00:00\"".into(),
-            ),
-            (
-                "next-before-taken",
-                "Contradiction: next expected time",
-                &good,
-                "\"next_by\":\"2026".into(),
-                "\"next_by\":\"2025".into(),
-            ),
-            ("site-lowercase", "Json", &good, "A81001".into(), "a81001".into()),
-            (
-                "dict-twice",
-                "Contradiction: two dictionaries with one id",
-                &good,
-                dict.into(),
-                format!("{dict},\n{dict}"),
-            ),
-            (
-                "pack-twice",
-                "Contradiction: packs not in ascending order of distinct beginnings of their ids",
-                &good,
-                one.into(),
-                format!("{one},\n{one}"),
-            ),
-            (
-                "packs-out-of-order",
-                "Contradiction: packs not in ascending order of distinct beginnings of their ids",
-                &swapped,
-                String::new(),
-                String::new(),
-            ),
-            (
-                "part-gap",
-                "Contradiction: index parts do not lie back to back",
-                &good,
-                "\"kind\":\"directory\",\"from\":null,\"offset\":0".into(),
-                "\"kind\":\"directory\",\"from\":null,\"offset\":1".into(),
-            ),
-            (
-                "two-roots",
-                "Contradiction: number of directory roots",
-                &good,
-                "\"kind\":\"directory\",".into(),
-                "\"kind\":\"directory-root\",".into(),
-            ),
-            (
-                "root-with-from",
-                "Contradiction: where an index part begins",
-                &good,
-                "\"kind\":\"directory-root\",\"from\":null".into(),
-                "\"kind\":\"directory-root\",\"from\":\"00000000\"".into(),
-            ),
-            (
-                "held-without-reason",
-                "Contradiction: held without a reason",
-                &good,
-                "\"accepted\",\"reasons\"".into(),
-                "\"held\",\"reasons\"".into(),
-            ),
-            (
-                "accepted-beside-accepted",
-                "Contradiction: accepted snapshot before an accepted one",
-                &held,
-                "\"verdict\":\"held\"".into(),
-                "\"verdict\":\"accepted\"".into(),
-            ),
-            ("record-limit", "Contradiction: largest record", &good, "65536".into(), "67108865".into()),
-            ("continued", "Json", &good, "\"accepted\":null}".into(), "\"accepted\":null}}".into()),
-        ];
-        for (damage, error, text, from, to) in edits {
-            let bytes = text.replacen(&from, &to, 1);
+        for (damage, error, from, to) in MANIFEST_EDITS {
+            let bytes = good.replacen(from, to, 1);
             if bytes == good {
                 return Err(format!("manifest_{damage} changes nothing").into());
             }
             self.add("manifest", damage, error, bytes);
         }
+        let two_dicts = good.replace(dict, &format!("{dict},\n{dict}"));
+        self.add("manifest", "dict-twice", "Contradiction: two dictionaries with one id", two_dicts);
+        self.add("manifest", "pack-twice", PACK_ORDER, good.replace(one, &format!("{one},\n{one}")));
+        let swapped = good.replace(&format!("{one},\n{two}"), &format!("{two},\n{one}"));
+        self.add("manifest", "packs-out-of-order", PACK_ORDER, swapped);
+        let accepted = held.replace("\"verdict\":\"held\"", "\"verdict\":\"accepted\"");
+        let error = "Contradiction: accepted snapshot before an accepted one";
+        self.add("manifest", "accepted-beside-accepted", error, accepted);
         self.add("manifest", "truncated", "Json", &good.as_bytes()[..good.len() - 3]);
         Ok(())
     }

@@ -1,3 +1,5 @@
+//! Tests: records come back, and damage is noticed.
+
 use super::{OpenError, Opener, RECORD_BYTES_MAX, Sealer, blob_bytes_max};
 use crate::dictionary::{Dictionary, tests::trained};
 use crate::epoch::EpochIdentity;

@@ -1,3 +1,5 @@
+//! Tests: dictionaries are trained, sealed and recognised.
+
 use super::{DICTIONARY_BYTES_MAX, DICTIONARY_TRAINED_BYTES, Dictionary, DictionaryError};
 use crate::epoch::EpochIdentity;
 use std::sync::OnceLock;

@@ -1,3 +1,5 @@
+//! Tests: secrets open for whom they are sealed to, and only as they were written.
+
 use super::{
     EpochError, EpochSecret, generate_epoch, open_epoch_secret, open_epoch_secret_with_passphrase,
     seal_epoch_secret, seal_epoch_secret_with_passphrase,

@@ -1,3 +1,5 @@
+//! Tests: frames and padding are as agreed.
+
 use super::{FrameError, Trailer, append_padding, compress, decompress, new_compressor, read_header};
 use crate::padding::padded_length;
 use zstd::bulk::Decompressor;

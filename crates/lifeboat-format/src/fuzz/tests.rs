@@ -1,3 +1,5 @@
+//! Tests: no bytes make a parser panic.
+
 use proptest::prelude::*;
 
 type Parser = fn(&[u8]);

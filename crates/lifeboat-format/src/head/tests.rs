@@ -1,3 +1,5 @@
+//! Tests: what is exchanged is noticed.
+
 use super::{HEAD_BYTES_MAX, Head, HeadError, VerifiedHead};
 use crate::ids::{ManifestId, Sequence};
 use crate::log::{Entry, Log, ProofError};

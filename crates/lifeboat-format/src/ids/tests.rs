@@ -1,3 +1,5 @@
+//! Tests: ids have one spelling, numbers have their range.
+
 use super::{Digest, EpochNumber, IdError, KeyPrefix, PackId, PackPrefix, RecordKey, Sequence, SiteCode};
 
 #[test]

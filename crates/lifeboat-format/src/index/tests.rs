@@ -1,3 +1,5 @@
+//! Tests: rows come back, are found in few parts, and are merged.
+
 use super::{
     DirectoryRoot, DirectoryRow, FinishedIndex, INDEX_PART_BYTES_MAX, IndexBuilder, IndexContent,
     LocatorChange, LocatorRow, OpenPartError, PartKind, PartRows, RecordKind, build_index,

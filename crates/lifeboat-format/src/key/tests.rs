@@ -1,3 +1,5 @@
+//! Tests: keys print back to themselves, and everything else is refused.
+
 use super::{KeyError, ObjectKey, TileId, WriteStage};
 use crate::ids::{Digest, EpochNumber};
 use proptest::prelude::*;

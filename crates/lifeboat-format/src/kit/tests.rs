@@ -1,3 +1,5 @@
+//! Tests: kits open with their passphrase and contradict nothing.
+
 use super::{KIT_BYTES_MAX, Kit, KitError, KitOptions, KitReplica};
 use crate::lookup::LookupKey;
 use crate::note::SigningKey;

@@ -1,3 +1,5 @@
+//! Tests: roots, proofs, tiles and entries.
+
 use super::{
     BundleError, ENTRY_BYTES_MAX, Entry, EntryError, Log, LogError, MerkleTree, ProofError, decode_bundle,
     encode_bundle, hash_leaf, hash_node, tiles_for_growth, verify_consistency, verify_inclusion,

@@ -1,3 +1,5 @@
+//! Tests: manifests are written alike and read strictly.
+
 use super::{
     AcceptedEntry, Counts, DictEntry, EpochEntry, FeedEntry, FileEntry, Gate, GateReason, Indexes, Limits,
     MANIFEST_BYTES_MAX, Manifest, ManifestError, PackEntry, SectionCount, Verdict,

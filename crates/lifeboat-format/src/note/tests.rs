@@ -1,3 +1,5 @@
+//! Tests: keys, signatures and checkpoints.
+
 use super::{
     Checkpoint, NOTE_BYTES_MAX, NoteError, NoteKeyError, SigningKey, VerificationKey, open_checkpoint,
     open_note, sign_checkpoint,

@@ -1,3 +1,5 @@
+//! Tests: people's keys have one spelling and stay out of sight.
+
 use super::{IDENTITY_FILE_BYTES_MAX, Identity, Passphrase, PersonKeyError, Recipient};
 
 #[test]

@@ -1,6 +1,11 @@
-use super::{SCRIPT, SCRIPT_BEGIN, SCRIPT_END, recover_text};
+//! Tests: the text and its script.
+
+use super::{SCRIPT, recover_text};
 use crate::note::SigningKey;
 use crate::site::SiteDescription;
+
+const SCRIPT_BEGIN: &str = "-----BEGIN SCRIPT-----";
+const SCRIPT_END: &str = "-----END SCRIPT-----";
 
 fn text() -> String {
     let key = SigningKey::from_seed("lifeboat/A81001", &[1; 32]).unwrap().verification_key();

@@ -100,14 +100,35 @@ impl Spool {
     }
 
     /// Writes the files of an epoch.
+    ///
+    /// Files of an epoch that no snapshot was ever published with are left of an interrupted run, and are replaced.
     pub fn put_epoch(&self, epoch: &EpochFiles) -> Result<(), WriteError> {
         let passphrase =
             epoch.passphrase.iter().map(|bytes| (ObjectKey::EpochPassphrase(epoch.number), bytes));
         let recipients = (ObjectKey::EpochRecipients(epoch.number), &epoch.recipients);
         for (key, bytes) in std::iter::once(recipients).chain(passphrase) {
-            self.put(&key, bytes)?;
+            match self.put(&key, bytes) {
+                Err(WriteError::Conflict { .. }) if self.newest_epoch()? < Some(epoch.number) => {
+                    durable::replace(&file_in(&self.folder, &key), bytes)
+                        .map_err(|source| self.local(&key, source))?;
+                }
+                put => {
+                    put?;
+                }
+            }
         }
         Ok(())
+    }
+
+    /// Returns the epoch of the newest snapshot; epochs only ever grow.
+    fn newest_epoch(&self) -> Result<Option<EpochNumber>, WriteError> {
+        let Some((_, id)) = self.snapshot.as_ref().and_then(|(_, entry)| entry.snapshot()) else {
+            return Ok(None);
+        };
+        let key = ObjectKey::Manifest(id);
+        let manifest =
+            Manifest::parse(&self.read_file(&key)?).map_err(|source| self.reader.invalid(&key, source))?;
+        Ok(Some(manifest.epoch.number))
     }
 
     /// Publishes: everything is durable in the spool when this returns, and the checkpoint is signed.

@@ -188,7 +188,9 @@ impl Verification<'_> {
         let needed: BTreeSet<ObjectKey> =
             tiles_for_growth(0, tree.size()).into_iter().map(ObjectKey::Tile).collect();
         for key in needed.iter().filter(|key| !self.tiles_read.contains(key)).copied().collect::<Vec<_>>() {
-            if !self.listing.objects.contains_key(&key) {
+            let is_there = self.listing.objects.contains_key(&key)
+                || self.reader.size(&key).await.is_ok_and(|size| size.is_some());
+            if !is_there {
                 self.find(Some(key), Problem::Missing, expected_tile(tree, &key));
             }
         }

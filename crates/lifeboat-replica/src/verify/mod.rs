@@ -134,7 +134,7 @@ pub async fn verify(
             verification.check_known(&newest.checkpoint, log.tree.as_ref());
             verification.check_descriptions(log.layout.as_ref()).await;
             verification.check_manifests(&log.snapshots).await;
-            verification.check_presence();
+            verification.check_presence().await;
             if options.level == VerifyLevel::Digest {
                 verification.check_digests(progress).await;
             }

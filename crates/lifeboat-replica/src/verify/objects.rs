@@ -68,19 +68,27 @@ impl Verification<'_> {
     }
 
     /// Checks that everything that manifests list is there with the right size.
-    pub(super) fn check_presence(&mut self) {
-        let mut findings = Vec::new();
-        for (key, entry) in &self.expected {
-            let problem = match self.listing.objects.get(key) {
-                None => Problem::Missing,
-                Some(found) if *found != entry.size => Problem::Size { found: *found, expected: entry.size },
-                Some(_) => continue,
-            };
-            findings.push((*key, problem, entry.sha256));
-        }
+    pub(super) async fn check_presence(&mut self) {
+        let suspects: Vec<(ObjectKey, FileEntry)> = self
+            .expected
+            .iter()
+            .filter(|(key, entry)| !self.listing.holds(key, entry.size) && !self.found.contains(key))
+            .map(|(key, entry)| (*key, entry.clone()))
+            .collect();
         self.report.objects += self.expected.keys().filter(|key| !is_manifest(key)).count() as u64;
-        for (key, problem, digest) in findings {
-            self.find(Some(key), problem, Some(digest));
+        let reader = self.reader;
+        // What arrived while the replica was listed may be missing from the list alone.
+        let sizes =
+            suspects.into_iter().map(|(key, entry)| async move { (key, reader.size(&key).await, entry) });
+        let mut sizes = futures::stream::iter(sizes).buffered(SMALL_AT_ONCE_MAX);
+        while let Some((key, size, entry)) = sizes.next().await {
+            let problem = match size {
+                Ok(Some(found)) if found == entry.size => continue,
+                Ok(Some(found)) => Problem::Size { found, expected: entry.size },
+                Ok(None) => Problem::Missing,
+                Err(error) => Problem::from(&error),
+            };
+            self.find(Some(key), problem, Some(entry.sha256));
         }
     }
 

@@ -1,7 +1,7 @@
-//! Publishing and copying survive being killed at every single input/output step.
+//! Publishing and copying survive being killed at input/output steps all over the work.
 //!
-//! The test runs itself as a child process that is killed at the n-th step, for every n, and then goes on from what
-//! it left.
+//! The test runs itself as a child process that is killed at the n-th step, and then goes on from what it left. It
+//! tries every so manieth step, from one end to the other; `LIFEBOAT_TEST_CRASH_STRIDE=1` tries them all.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -20,6 +20,12 @@ use crate::site::{TestSite, signing_key};
 
 /// Names the folder in which a child works; absent in the parent.
 const FOLDER: &str = "LIFEBOAT_TEST_CRASH_FOLDER";
+
+/// Which steps are tried, so that the test is quick.
+const STRIDE: usize = 17;
+
+/// By how many steps one run may differ from the next.
+const STEPS_THAT_VARY: usize = 40;
 
 fn run_child(folder: &Path, variable: &str, value: &str) -> ExitStatus {
     Command::new(std::env::current_exe().unwrap())
@@ -51,10 +57,13 @@ async fn whatever_is_left_when_the_process_dies_is_whole_and_goes_on() {
     assert!(run_child(counted.path(), "LIFEBOAT_CRASH_COUNT", list.to_str().unwrap()).success());
     let steps = std::fs::read_to_string(&list).unwrap().lines().count();
     assert!(steps > 100, "{steps} steps");
-    for step in 1..=steps {
+    let stride = std::env::var("LIFEBOAT_TEST_CRASH_STRIDE").map_or(STRIDE, |text| text.parse().unwrap());
+    for step in (1..=steps).step_by(stride) {
         let folder = tempfile::tempdir().unwrap();
         let status = run_child(folder.path(), "LIFEBOAT_CRASH_AT", &step.to_string());
-        assert_eq!(status.signal(), Some(9), "killed at step {step}");
+        // A run whose objects share a folder makes fewer of them, so the last steps may not be reached.
+        let is_near_the_end = step + STEPS_THAT_VARY > steps;
+        assert!(status.signal() == Some(9) || (is_near_the_end && status.success()), "step {step}: {status}");
         go_on(folder.path(), step).await;
     }
 }

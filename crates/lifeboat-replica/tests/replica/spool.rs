@@ -3,8 +3,8 @@
 use lifeboat_format::log::Entry;
 use lifeboat_format::{ObjectKey, SigningKey, Verdict, sign_checkpoint};
 use lifeboat_replica::{
-    ErrorClass, LAYOUT_EVENT, ReplicaLocation, Spool, VerifyLevel, VerifyOptions, WriteError, Writer,
-    replicate, verify,
+    EpochFiles, ErrorClass, LAYOUT_EVENT, ReplicaLocation, Spool, VerifyLevel, VerifyOptions, WriteError,
+    Writer, replicate, verify,
 };
 
 use crate::newest::{copy_of, replication};
@@ -90,6 +90,19 @@ async fn tiles_that_were_never_signed_are_written_again() {
     site.spool = reopened(&site).await;
     assert!(!site.folder.path().join("packs/.x.1.2.tmp").exists());
     site.snapshot(&[("Adams", "2")]);
+    assert_whole(&site).await;
+}
+
+#[tokio::test]
+async fn an_epoch_is_written_again_only_while_no_snapshot_uses_it() {
+    let mut site = TestSite::new().await;
+    let set = site.prepare(&[("Adams", "1")], &[], Verdict::Accepted);
+    let leftover = EpochFiles { recipients: b"of an interrupted run".to_vec(), ..set.epoch.clone().unwrap() };
+    site.spool.put_epoch(&leftover).unwrap();
+    site.spool.publish(set, &site.signing).unwrap();
+    assert_whole(&site).await;
+    let error = site.spool.put_epoch(&leftover).unwrap_err();
+    assert_eq!(error.class(), ErrorClass::Fenced);
     assert_whole(&site).await;
 }
 

@@ -276,6 +276,16 @@ async fn damaged_objects_are_repaired_from_a_replica_that_has_them() {
 }
 
 #[tokio::test]
+async fn an_object_that_the_list_does_not_show_yet_is_no_finding() {
+    let (site, store, writer) = small_site().await;
+    for folder in ["packs/", "indexes/", "epochs/", "log/tile/1"] {
+        store.plan(Fault::Unlisted, folder, 1);
+    }
+    let report = check(&site, writer.reader()).await;
+    assert!(report.is_good(), "{:?}", report.findings);
+}
+
+#[tokio::test]
 async fn an_object_that_cannot_be_read_is_a_finding_and_the_rest_goes_on() {
     let (site, store, writer) = small_site().await;
     store.plan(Fault::Get, "packs/", 1);

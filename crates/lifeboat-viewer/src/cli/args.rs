@@ -53,11 +53,11 @@ pub enum HostChoice {
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES)]
 pub struct OpenArgs {
-    /// A kit file, and any further replicas; or replicas alone, with --identity. A replica is a folder, file:///… or
-    /// s3://bucket/prefix.
+    /// A kit file, and any further replicas; or replicas alone. A replica is a folder, file:///… or s3://bucket/prefix.
     #[arg(required = true, value_name = "KIT|REPLICA")]
     pub what: Vec<String>,
-    /// The file with your identity (AGE-SECRET-KEY-1…, or an age file protected by a passphrase), when there is no kit.
+    /// The file with your identity (AGE-SECRET-KEY-1…, or an age file protected by a passphrase), when there is no kit;
+    /// without either, the site's break-glass passphrase is asked for.
     #[arg(long, value_name = "FILE")]
     pub identity: Option<PathBuf>,
     /// The site's verification key, when there is no kit; otherwise the replicas' own word is taken, and said so.

@@ -1,8 +1,8 @@
 //! Views for the tests of the pages, with one text in every field that a record or a store can fill.
 
 use lifeboat_clinical::view::{
-    AllergyHeader, AllergyLine, Banner, BannerFlag, CellView, Emphasis, Field, PatientView, RowView, SectionView,
-    TableView,
+    AllergyHeader, AllergyLine, Banner, BannerFlag, CellView, Emphasis, Field, PatientView, RowView,
+    SectionView, TableView,
 };
 use lifeboat_clinical::{SectionId, SectionState};
 
@@ -110,7 +110,7 @@ pub(crate) fn person(text: &str) -> PersonLine {
 }
 
 pub(crate) fn found(text: &str) -> Found {
-    Found { query: text.to_owned(), people: vec![person(text)], more: 3, searched: 10 }
+    Found { query: text.to_owned(), people: vec![person(text)], more: 3, is_cut_short: false, searched: 10 }
 }
 
 pub(crate) fn day(text: &str) -> DayPage {

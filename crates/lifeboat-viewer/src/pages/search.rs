@@ -86,6 +86,8 @@ pub struct Found {
     pub people: Vec<PersonLine>,
     /// How many more matched and are not shown.
     pub more: usize,
+    /// True when the search stopped counting.
+    pub is_cut_short: bool,
     /// How many patients this copy holds.
     pub searched: usize,
 }
@@ -124,6 +126,7 @@ fn results(found: &Found) -> Markup {
             @match count {
                 0 => { "Nobody found" }
                 1 => { "1 patient found" }
+                n if found.is_cut_short => { "More than " (n) " patients found" }
                 n => { (n) " patients found" }
             }
         }

@@ -58,7 +58,9 @@ pub fn section(section: &SectionView) -> Markup {
 
 fn word(section: &SectionView) -> String {
     match section.state {
-        SectionState::Recorded => section.tables.iter().map(|table| table.rows.len()).sum::<usize>().to_string(),
+        SectionState::Recorded => {
+            section.tables.iter().map(|table| table.rows.len()).sum::<usize>().to_string()
+        }
         SectionState::NoneRecorded => "none recorded".to_owned(),
         SectionState::NotSupplied => "NOT SUPPLIED".to_owned(),
         SectionState::Withheld => "WITHHELD".to_owned(),
@@ -78,11 +80,17 @@ fn label(state: SectionState) -> Option<&'static str> {
 /// Says what an empty section means when the record itself says nothing about it; a section is never blank.
 fn fallback(state: SectionState) -> &'static str {
     match state {
-        SectionState::Recorded => "Items are recorded, and none of them can be shown. Look in the source system.",
+        SectionState::Recorded => {
+            "Items are recorded, and none of them can be shown. Look in the source system."
+        }
         SectionState::NoneRecorded => "Nothing is recorded in this section for this patient.",
-        SectionState::NotSupplied => "This data is not supplied to this copy. It may exist in the source system.",
+        SectionState::NotSupplied => {
+            "This data is not supplied to this copy. It may exist in the source system."
+        }
         SectionState::Withheld => "This data was withheld by the source system.",
-        SectionState::Unavailable => "This data is not available in this copy. It may exist in the source system.",
+        SectionState::Unavailable => {
+            "This data is not available in this copy. It may exist in the source system."
+        }
     }
 }
 

@@ -45,7 +45,9 @@ fn every_page(text: &str) -> Vec<String> {
         search::page(&frame, Some(&samples::found(text))),
         patient::unreadable(&frame, &samples::banner(text), &[(text.to_owned(), text.to_owned())]),
     ];
-    pages.extend(samples::allergies(text).map(|header| patient::page(&frame, &samples::patient(text, header))));
+    pages.extend(
+        samples::allergies(text).map(|header| patient::page(&frame, &samples::patient(text, header))),
+    );
     pages.into_iter().map(maud::PreEscaped::into_string).collect()
 }
 
@@ -71,12 +73,18 @@ fn no_text_of_a_record_becomes_markup() {
     let harmless = every_page("harmless");
     for injection in INJECTIONS {
         for (page, reference) in every_page(injection).iter().zip(&harmless) {
-            for forbidden in ["<script", "<img", "<style", "<a href=\"https:", "<svg onload", "javascript:alert(1)\""] {
-                let in_value = forbidden.starts_with("javascript") && page.contains(&format!("value=\"{injection}\""));
+            for forbidden in
+                ["<script", "<img", "<style", "<a href=\"https:", "<svg onload", "javascript:alert(1)\""]
+            {
+                let in_value =
+                    forbidden.starts_with("javascript") && page.contains(&format!("value=\"{injection}\""));
                 assert!(in_value || !page.contains(forbidden), "{injection} gives {forbidden}");
             }
             let names = |page: &str| -> Vec<String> {
-                tags(page).iter().map(|tag| tag.split(['=', '>']).next().unwrap_or_default().to_owned()).collect()
+                tags(page)
+                    .iter()
+                    .map(|tag| tag.split(['=', '>']).next().unwrap_or_default().to_owned())
+                    .collect()
             };
             assert_eq!(names(page), names(reference), "{injection} changes the structure of the page");
         }
@@ -105,7 +113,9 @@ fn every_page_has_the_strip_the_constant_title_a_skip_link_and_one_main_heading(
         assert!(page.contains("NOT LIVE"));
         assert!(page.contains(&format!("<title>{TITLE}</title>")));
         assert!(page.contains("<html lang=\"en-GB\">"));
-        assert!(page.contains("href=\"#content\"") && page.contains("<main class=\"lb-main\" id=\"content\""));
+        assert!(
+            page.contains("href=\"#content\"") && page.contains("<main class=\"lb-main\" id=\"content\"")
+        );
         assert_eq!(page.matches("<h1").count(), 1, "{page}");
     }
 }
@@ -158,8 +168,13 @@ fn every_state_of_a_section_is_shown_and_only_none_recorded_is_quiet() {
 #[test]
 fn a_section_without_items_and_notes_is_never_blank() {
     for state in SectionState::ALL {
-        let blank =
-            SectionView { id: SectionId::Diary, title: "Diary".to_owned(), state, notes: vec![], tables: vec![] };
+        let blank = SectionView {
+            id: SectionId::Diary,
+            title: "Diary".to_owned(),
+            state,
+            notes: vec![],
+            tables: vec![],
+        };
         let html = section::section(&blank).into_string();
         assert!(html.contains("<p class=\"lb-note\">"), "{state}: {html}");
     }
@@ -182,7 +197,8 @@ fn the_allergy_header_has_exactly_one_of_its_four_states() {
 #[test]
 fn the_banner_has_the_prescribed_order_and_labels_without_colons() {
     let mut who = samples::banner("x");
-    (who.name, who.born, who.age) = ("SMITH, John (Mr)".to_owned(), "14-Aug-1980".to_owned(), Some("46y".to_owned()));
+    (who.name, who.born, who.age) =
+        ("SMITH, John (Mr)".to_owned(), "14-Aug-1980".to_owned(), Some("46y".to_owned()));
     (who.gender, who.nhs) = ("Male".to_owned(), "999 000 0018".to_owned());
     let html = super::banner::banner(&who, None).into_string();
     let places: Vec<_> = ["SMITH, John (Mr)", "14-Aug-1980 (46y)", "Male", "999 000 0018"]
@@ -201,7 +217,11 @@ fn a_deceased_patient_is_unmistakable() {
     let mut who = samples::banner("x");
     who.died = Some("01-Nov-2026".to_owned());
     let html = super::banner::banner(&who, None).into_string();
-    assert!(html.contains("lb-banner--deceased") && html.contains("<dt>Died</dt>") && html.contains("01-Nov-2026"));
+    assert!(
+        html.contains("lb-banner--deceased")
+            && html.contains("<dt>Died</dt>")
+            && html.contains("01-Nov-2026")
+    );
     assert!(html.contains("<dt>Age at Death</dt>"));
 }
 
@@ -228,7 +248,7 @@ fn a_single_result_is_listed_and_not_opened() {
 #[test]
 fn nobody_found_says_what_that_means() {
     let strip = samples::strip("x", AgeLevel::Green);
-    let found = search::Found { query: "q".to_owned(), people: vec![], more: 0, searched: 200 };
+    let found = search::Found { query: "q".to_owned(), searched: 200, ..search::Found::default() };
     let html = search::page(&frame(&strip), Some(&found)).into_string();
     assert!(html.contains("Nobody found") && html.contains("200 patients"));
 }

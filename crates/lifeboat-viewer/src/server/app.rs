@@ -99,7 +99,8 @@ impl Shared {
 /// Finds the session's cookie among those that the browser sent.
 pub fn cookie(headers: &HeaderMap) -> Option<&str> {
     let all = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    all.flat_map(|value| value.split(';')).find_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
+    all.flat_map(|value| value.split(';'))
+        .find_map(|pair| pair.trim().strip_prefix(COOKIE_NAME)?.strip_prefix('='))
 }
 
 /// A session in which nothing is open, or something is; never a stranger.
@@ -181,20 +182,26 @@ impl<T: DeserializeOwned + Send> FromRequest<App> for SignedForm<T> {
             Visit::Locked { form, .. } | Visit::Open { form, .. } => form,
         };
         let Form(sent) = Form::<WithToken<T>>::from_request(request, app).await.map_err(|rejection| {
-            message_page(rejection.into_response().status(), &Message {
-                heading: "The form could not be read",
-                text: "What the browser sent is too long or not complete.",
-                remedy: "Go back and try again.",
-            })
+            message_page(
+                rejection.into_response().status(),
+                &Message {
+                    heading: "The form could not be read",
+                    text: "What the browser sent is too long or not complete.",
+                    remedy: "Go back and try again.",
+                },
+            )
         })?;
         if expected.matches(&sent.form_token) {
             return Ok(Self(sent.fields));
         }
-        Err(message_page(StatusCode::FORBIDDEN, &Message {
-            heading: "This page is out of date",
-            text: "The form was not made by the session that is open now.",
-            remedy: "Go back, load the page again, and try once more.",
-        }))
+        Err(message_page(
+            StatusCode::FORBIDDEN,
+            &Message {
+                heading: "This page is out of date",
+                text: "The form was not made by the session that is open now.",
+                remedy: "Go back, load the page again, and try once more.",
+            },
+        ))
     }
 }
 
@@ -228,19 +235,25 @@ pub fn message_page(status: StatusCode, text: &Message<'_>) -> Response {
 /// Returns the page for a failure of this program itself.
 pub fn random_failed(error: &RandomError) -> Response {
     tracing::error!(name: "randomness_failed", %error);
-    message_page(StatusCode::INTERNAL_SERVER_ERROR, &Message {
-        heading: "Something went wrong",
-        text: "The operating system gave no randomness, without which nothing can be opened safely.",
-        remedy: "Close the viewer and start it again.",
-    })
+    message_page(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        &Message {
+            heading: "Something went wrong",
+            text: "The operating system gave no randomness, without which nothing can be opened safely.",
+            remedy: "Close the viewer and start it again.",
+        },
+    )
 }
 
 fn stranger() -> Response {
-    message_page(StatusCode::UNAUTHORIZED, &Message {
-        heading: "Open the viewer from the program",
-        text: "This browser window does not belong to a session of the viewer. A launch address works once, \
+    message_page(
+        StatusCode::UNAUTHORIZED,
+        &Message {
+            heading: "Open the viewer from the program",
+            text: "This browser window does not belong to a session of the viewer. A launch address works once, \
                in one browser, within a minute.",
-        remedy: "Go to the window in which the viewer was started and press Enter there: it gives a new address. \
+            remedy: "Go to the window in which the viewer was started and press Enter there: it gives a new address. \
                  Or close the viewer and start it again.",
-    })
+        },
+    )
 }

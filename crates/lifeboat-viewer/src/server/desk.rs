@@ -140,7 +140,8 @@ impl<S: Clone> Desk<S> {
         let (cookie, form) = (Token::random()?, Token::random()?);
         self.launch = None;
         let ready = self.ready.take().map(|(site, _)| site);
-        let open = ready.map(|site| Opened { site, since: now, handles: Handles::default(), acknowledged: false });
+        let open =
+            ready.map(|site| Opened { site, since: now, handles: Handles::default(), acknowledged: false });
         self.session = Some(Session { cookie: cookie.clone(), form, seen: now, open, reason: None });
         Ok(Some(cookie))
     }
@@ -299,7 +300,9 @@ mod tests {
         assert!(is_open(&mut desk, &cookie, 900));
         assert!(is_open(&mut desk, &cookie, 1800));
         assert!(!is_open(&mut desk, &cookie, 1800 + 901));
-        let Visit::Locked { reason, .. } = desk.visit(Some(cookie.reveal()), at(3000)) else { panic!("locked") };
+        let Visit::Locked { reason, .. } = desk.visit(Some(cookie.reveal()), at(3000)) else {
+            panic!("locked")
+        };
         assert_eq!(reason, Some(LockReason::Idle));
     }
 

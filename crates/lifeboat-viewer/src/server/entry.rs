@@ -10,8 +10,8 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::app::{
-    AnySession, App, COOKIE_NAME, OpenSession, SignedForm, cookie, frame, message_page, random_failed, respond,
-    see_other,
+    AnySession, App, COOKIE_NAME, OpenSession, SignedForm, cookie, frame, message_page, random_failed,
+    respond, see_other,
 };
 use super::desk::LockReason;
 use crate::age::duration_words;
@@ -36,12 +36,15 @@ pub async fn launch(State(app): State<App>, Path(token): Path<String>) -> Respon
             }
             response
         }
-        Ok(None) => message_page(StatusCode::GONE, &Message {
-            heading: "This launch address no longer works",
-            text: "It works once, and only for a minute after the viewer made it.",
-            remedy: "If the viewer is already open in another tab, go there. Otherwise press Enter in the window in \
+        Ok(None) => message_page(
+            StatusCode::GONE,
+            &Message {
+                heading: "This launch address no longer works",
+                text: "It works once, and only for a minute after the viewer made it.",
+                remedy: "If the viewer is already open in another tab, go there. Otherwise press Enter in the window in \
                      which the viewer was started: it gives a new address.",
-        }),
+            },
+        ),
         Err(error) => random_failed(&error),
     }
 }
@@ -83,7 +86,11 @@ pub async fn unlock(
     }
     let allowed = app.desk().throttle.allow(app.now());
     if let Err(wait) = allowed {
-        let wait = if wait.seconds < 60 { format!("{} seconds", wait.seconds) } else { duration_words(wait.seconds) };
+        let wait = if wait.seconds < 60 {
+            format!("{} seconds", wait.seconds)
+        } else {
+            duration_words(wait.seconds)
+        };
         let problem = format!("Too many wrong tries. Wait {wait}, then try again.");
         return ask(&app, &session.form, StatusCode::TOO_MANY_REQUESTS, Some(problem), None).await;
     }
@@ -116,13 +123,18 @@ async fn ask(
 ) -> Response {
     let replicas = app.source.found(&*app.clock).await;
     let strip = Strip { site: app.source.site_before_unlock(), copy: None };
-    let frame = Frame { strip: &strip, form_token: Some(form.reveal()), place: None, leave_after_seconds: None };
+    let frame =
+        Frame { strip: &strip, form_token: Some(form.reveal()), place: None, leave_after_seconds: None };
     let page = unlock::page(&frame, &unlock::Unlock { key: app.source.key(), replicas, problem, locked });
     respond(status, page)
 }
 
 /// Closes what is open and shows the form for the passphrase.
-pub async fn lock(State(app): State<App>, _session: AnySession, SignedForm(Nothing {}): SignedForm<Nothing>) -> Response {
+pub async fn lock(
+    State(app): State<App>,
+    _session: AnySession,
+    SignedForm(Nothing {}): SignedForm<Nothing>,
+) -> Response {
     app.desk().lock(LockReason::ByHand);
     let mut response = see_other("/unlock");
     response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\", \"storage\""));
@@ -138,12 +150,15 @@ pub async fn locked(session: AnySession) -> Response {
     if session.site.is_none() {
         return see_other("/unlock");
     }
-    message_page(StatusCode::OK, &Message {
-        heading: "Hidden because nobody used it",
-        text: "This page was left alone for a while, so the record was hidden. The viewer itself is still open, \
+    message_page(
+        StatusCode::OK,
+        &Message {
+            heading: "Hidden because nobody used it",
+            text: "This page was left alone for a while, so the record was hidden. The viewer itself is still open, \
                because it was used in another tab.",
-        remedy: "Press Back, or open the viewer's first page again, to go on.",
-    })
+            remedy: "Press Back, or open the viewer's first page again, to go on.",
+        },
+    )
 }
 
 /// Shows how old the copy is and asks for acknowledgement.

@@ -67,7 +67,8 @@ pub fn check<B>(request: &Request<B>, authority: &str) -> Result<(), Refusal> {
     if uri.authority().is_some() || target_bytes > TARGET_BYTES_MAX {
         return Err(Refusal::Target);
     }
-    if headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > HEADER_BYTES_MAX {
+    if headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum::<usize>() > HEADER_BYTES_MAX
+    {
         return Err(Refusal::Headers);
     }
     check_sender(request.method(), headers, authority)
@@ -166,7 +167,11 @@ mod tests {
             ("nonsense", Err(Refusal::CrossSite)),
         ];
         for (site, expected) in cases {
-            assert_eq!(check_request("GET", "/", &[("host", US), ("sec-fetch-site", site)]), expected, "{site}");
+            assert_eq!(
+                check_request("GET", "/", &[("host", US), ("sec-fetch-site", site)]),
+                expected,
+                "{site}"
+            );
         }
         let twice = [("host", US), ("sec-fetch-site", "same-origin"), ("sec-fetch-site", "none")];
         assert_eq!(check_request("GET", "/", &twice), Err(Refusal::CrossSite));

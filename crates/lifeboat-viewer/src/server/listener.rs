@@ -75,7 +75,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    fn new(stream: TcpStream, place: OwnedSemaphorePermit, silence_max: Duration, life_max: Duration) -> Self {
+    fn new(
+        stream: TcpStream,
+        place: OwnedSemaphorePermit,
+        silence_max: Duration,
+        life_max: Duration,
+    ) -> Self {
         let silence = Box::pin(tokio::time::sleep(silence_max));
         let life = Box::pin(tokio::time::sleep(life_max));
         Self { stream, silence, life, silence_max, _place: place }
@@ -88,7 +93,8 @@ impl Connection {
             self.silence.as_mut().reset(until);
             return polled;
         }
-        let over = self.silence.as_mut().poll(context).is_ready() || self.life.as_mut().poll(context).is_ready();
+        let over =
+            self.silence.as_mut().poll(context).is_ready() || self.life.as_mut().poll(context).is_ready();
         if over { Poll::Ready(Err(io::ErrorKind::TimedOut.into())) } else { Poll::Pending }
     }
 }
@@ -105,7 +111,11 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.timed(polled, context)
     }
@@ -134,7 +144,8 @@ mod tests {
     #[tokio::test]
     async fn a_silent_connection_is_ended() {
         let mut listener = listener(Duration::from_millis(20), Duration::from_secs(60)).await;
-        let _peer = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("a connection");
+        let _peer =
+            TcpStream::connect(listener.local_addr().expect("an address")).await.expect("a connection");
         let (mut connection, _) = listener.accept().await;
         let error = connection.read_u8().await.expect_err("nothing was sent");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -143,7 +154,8 @@ mod tests {
     #[tokio::test]
     async fn an_ended_connection_gives_its_place_back() {
         let mut listener = listener(Duration::from_secs(60), Duration::from_millis(20)).await;
-        let _peer = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("a connection");
+        let _peer =
+            TcpStream::connect(listener.local_addr().expect("an address")).await.expect("a connection");
         let (mut connection, _) = listener.accept().await;
         assert_eq!(listener.places.available_permits(), CONNECTIONS_MAX - 1);
         assert!(connection.read_u8().await.is_err());

@@ -21,6 +21,7 @@ use crate::pages::layout::Place;
 use crate::pages::message::Message;
 use crate::pages::search::{Found, PersonLine, QUERY_CHARS_MAX};
 use crate::pages::{day as day_page, message, patient as patient_page, search as search_pages};
+use crate::site::people::RESULTS_FOUND_MAX;
 use crate::site::{OpenSite, Unreadable};
 use crate::token::RandomError;
 
@@ -55,7 +56,8 @@ async fn show_day_list(app: &App, session: &OpenSession, day: Date) -> Response 
         Ok(None) => DayContent::NotHeld,
         Err(unreadable) => DayContent::Unreadable(sentences(&unreadable)),
     };
-    let link = |held: &Date| DayLink { day: show_day(*held), href: format!("/day/{held}"), is_shown: *held == day };
+    let link =
+        |held: &Date| DayLink { day: show_day(*held), href: format!("/day/{held}"), is_shown: *held == day };
     let page = DayPage {
         day: show_day(day),
         is_today: day == practice_day(app.now()),
@@ -100,26 +102,39 @@ pub async fn search(
 }
 
 /// Shows the results of a search of this session.
-pub async fn found(State(app): State<App>, Records(session): Records, Path(handle): Path<String>) -> Response {
+pub async fn found(
+    State(app): State<App>,
+    Records(session): Records,
+    Path(handle): Path<String>,
+) -> Response {
     let Some(query) = app.desk().search(&handle) else { return see_other("/search") };
     let site = Arc::clone(&session.site);
     let text = query.clone();
     let hits = tokio::task::spawn_blocking(move || site.people().find(text.text())).await.unwrap_or_default();
     let more = hits.len().saturating_sub(RESULTS_MAX);
-    let lines: Result<Vec<_>, _> =
-        hits.into_iter().take(RESULTS_MAX).filter_map(|key| line(&app, &session.site, key).transpose()).collect();
+    let is_cut_short = hits.len() >= RESULTS_FOUND_MAX;
+    let lines: Result<Vec<_>, _> = hits
+        .into_iter()
+        .take(RESULTS_MAX)
+        .filter_map(|key| line(&app, &session.site, key).transpose())
+        .collect();
     let people = match lines {
         Ok(people) => people,
         Err(error) => return random_failed(&error),
     };
-    let found = Found { query: query.text().to_owned(), people, more, searched: session.site.people().len() };
+    let searched = session.site.people().len();
+    let found = Found { query: query.text().to_owned(), people, more, is_cut_short, searched };
     let strip = session.site.strip(app.now(), &app.ages);
     let page = search_pages::page(&frame(&app, &strip, &session.form, Place::Search), Some(&found));
     respond(StatusCode::OK, page)
 }
 
 /// Shows one patient's record.
-pub async fn patient(State(app): State<App>, Records(session): Records, Path(handle): Path<String>) -> Response {
+pub async fn patient(
+    State(app): State<App>,
+    Records(session): Records,
+    Path(handle): Path<String>,
+) -> Response {
     let Some(key) = app.desk().key(&handle) else { return not_here(&app, &session) };
     let (site, record) = read(&app, &session.site, Wanted::Patient(key)).await;
     let strip = site.strip(app.now(), &app.ages);
@@ -127,9 +142,13 @@ pub async fn patient(State(app): State<App>, Records(session): Records, Path(han
     let why = match record {
         Ok(Some(record)) => match patient_view(&record.bytes, practice_day(app.now())) {
             Ok(view) => return respond(StatusCode::OK, patient_page::page(&frame, &view)),
-            Err(_) => Unreadable { tried: vec![(site.reading_name(), "its content is not a patient's record".to_owned())] },
+            Err(_) => Unreadable {
+                tried: vec![(site.reading_name(), "its content is not a patient's record".to_owned())],
+            },
         },
-        Ok(None) => Unreadable { tried: vec![(site.reading_name(), "the snapshot holds no such record".to_owned())] },
+        Ok(None) => {
+            Unreadable { tried: vec![(site.reading_name(), "the snapshot holds no such record".to_owned())] }
+        }
         Err(unreadable) => unreadable,
     };
     match site.people().banner(&key) {
@@ -238,11 +257,14 @@ fn sentences(unreadable: &Unreadable) -> String {
 
 fn not_here(app: &App, session: &OpenSession) -> Response {
     let strip = session.site.strip(app.now(), &app.ages);
-    let page = message::page(&frame(app, &strip, &session.form, Place::Elsewhere), &Message {
-        heading: "This address is not known",
-        text: "It was made in an earlier session, or it belongs to another copy. Addresses of records work only until \
+    let page = message::page(
+        &frame(app, &strip, &session.form, Place::Elsewhere),
+        &Message {
+            heading: "This address is not known",
+            text: "It was made in an earlier session, or it belongs to another copy. Addresses of records work only until \
                the viewer is locked.",
-        remedy: "Find the patient again in the day list or with the search.",
-    });
+            remedy: "Find the patient again in the day list or with the search.",
+        },
+    );
     respond(StatusCode::NOT_FOUND, page)
 }

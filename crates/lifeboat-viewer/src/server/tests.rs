@@ -33,7 +33,8 @@ fn bundle(family: &str, given: &str) -> Vec<u8> {
         "identifier": [{"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}],
     });
     let composition = json!({"resourceType": "Composition", "status": "final", "section": []});
-    let entries: Vec<Value> = [composition, patient].into_iter().map(|resource| json!({"resource": resource})).collect();
+    let entries: Vec<Value> =
+        [composition, patient].into_iter().map(|resource| json!({"resource": resource})).collect();
     let bundle = json!({"resourceType": "Bundle", "type": "document", "entry": entries});
     serde_json::to_vec(&bundle).expect("JSON")
 }
@@ -75,13 +76,17 @@ impl World {
     fn new() -> Self {
         let mut practice = Practice::new();
         practice.snapshot(content(&practice), at(0), Verdict::Accepted);
-        let world =
-            Self { folder: tempfile::tempdir().expect("a folder"), practice, clock: Arc::new(ManualClock::new(at(600))) };
+        let world = Self {
+            folder: tempfile::tempdir().expect("a folder"),
+            practice,
+            clock: Arc::new(ManualClock::new(at(600))),
+        };
         for name in ["one", "two", "three"] {
             world.practice.write_to(&world.replica(name));
         }
         let folders = ["one", "two", "three"].map(|name| (name, world.replica(name)));
-        let replicas: Vec<(&str, &Path)> = folders.iter().map(|(name, path)| (*name, path.as_path())).collect();
+        let replicas: Vec<(&str, &Path)> =
+            folders.iter().map(|(name, path)| (*name, path.as_path())).collect();
         world.practice.write_kit(&world.kit(), &replicas);
         world
     }
@@ -122,15 +127,36 @@ async fn every_response_carries_the_security_headers() {
     let world = World::new();
     let (_running, mut browser) = world.open().await;
     let asset = crate::assets::assets().viewer.path.clone();
-    let addresses = ["/", "/day/2026-11-21", "/day/x", "/search", "/found/x", "/p/x", "/copy", "/refresh", "/acknowledge",
-        "/launch/x", "/unlock", "/lock", "/locked", &asset, "/assets/x", "/nowhere", "/../etc/passwd"];
+    let addresses = [
+        "/",
+        "/day/2026-11-21",
+        "/day/x",
+        "/search",
+        "/found/x",
+        "/p/x",
+        "/copy",
+        "/refresh",
+        "/acknowledge",
+        "/launch/x",
+        "/unlock",
+        "/lock",
+        "/locked",
+        &asset,
+        "/assets/x",
+        "/nowhere",
+        "/../etc/passwd",
+    ];
     let mut answers = Vec::new();
     for address in addresses {
         answers.push(browser.fetch(address).await);
         answers.push(browser.post(address, "x=y").await);
     }
     answers.push(browser.raw("GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n").await);
-    answers.push(browser.raw(&format!("PUT / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", browser.authority)).await);
+    answers.push(
+        browser
+            .raw(&format!("PUT / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", browser.authority))
+            .await,
+    );
     for answer in answers {
         for (name, value) in SECURITY_HEADERS {
             let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -145,7 +171,8 @@ async fn another_host_name_reaches_nothing() {
     let world = World::new();
     let (_running, browser) = world.open().await;
     for host in ["evil.example", "localhost", "127.0.0.1"] {
-        let answer = browser.raw(&format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await;
+        let answer =
+            browser.raw(&format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")).await;
         assert_eq!(answer.status, 403);
         assert!(!answer.body.contains("A81001"));
     }
@@ -188,8 +215,17 @@ async fn the_day_list_comes_first_and_leads_to_the_record() {
     let world = World::new();
     let (_running, mut browser) = world.open().await;
     let day = browser.fetch("/").await;
-    for part in ["A81001 Example Surgery", "Copy as of", "21-Nov-2026 08:00", "10 minutes old", "3 of 3 copies agree",
-        "09:30", "TESTING, Adam", "07700 900123", "Same name as 1 other patient"] {
+    for part in [
+        "A81001 Example Surgery",
+        "Copy as of",
+        "21-Nov-2026 08:00",
+        "10 minutes old",
+        "3 of 3 copies agree",
+        "09:30",
+        "TESTING, Adam",
+        "07700 900123",
+        "Same name as 1 other patient",
+    ] {
         assert!(day.body.contains(part), "{part}");
     }
     let address = day.links_to("/p/").remove(0);
@@ -316,7 +352,9 @@ async fn a_record_that_no_copy_gives_is_listed_as_unreadable() {
         std::fs::write(&pack, vec![0; bytes.len()]).expect("a damaged pack");
     }
     let record = browser.fetch(&address).await;
-    for part in ["Record unreadable in this copy", "TESTING, Adam", "Allergies unavailable", "one", "two", "three"] {
+    for part in
+        ["Record unreadable in this copy", "TESTING, Adam", "Allergies unavailable", "one", "two", "three"]
+    {
         assert!(record.body.contains(part), "{part}: {}", record.body);
     }
     let token = browser.fetch("/search").await.form_token();
@@ -397,6 +435,19 @@ async fn every_way_of_not_opening_is_told_apart() {
         std::fs::remove_dir_all(world.replica(name)).expect("a removed replica");
     }
     assert_eq!(open(PASSPHRASE).await, Some(("none_reachable", false)));
+}
+
+#[tokio::test]
+async fn too_many_requests_at_once_are_shed() {
+    let world = World::new();
+    let (running, mut browser) = world.open().await;
+    let places = u32::try_from(super::app::REQUESTS_MAX).expect("few");
+    let all = running.app.places.acquire_many(places).await.expect("all places");
+    let shed = browser.fetch("/").await;
+    assert_eq!((shed.status, shed.header("retry-after")), (503, Some("5")));
+    assert_eq!(shed.header("cache-control"), Some("no-store"));
+    drop(all);
+    assert_eq!(browser.fetch("/").await.status, 200);
 }
 
 #[tokio::test]

@@ -39,7 +39,9 @@ pub(crate) fn shown(head: &VerifiedHead) -> (ManifestId, &Manifest) {
 pub(crate) fn as_of(head: &VerifiedHead) -> Timestamp {
     let (id, manifest) = shown(head);
     match &head.entry {
-        Entry::Heartbeat { time, manifest: named, source_time, .. } if *named == id => source_time.unwrap_or(*time),
+        Entry::Heartbeat { time, manifest: named, source_time, .. } if *named == id => {
+            source_time.unwrap_or(*time)
+        }
         _ => manifest.source_time.unwrap_or(manifest.taken),
     }
 }
@@ -64,7 +66,10 @@ pub(crate) async fn all(
         answers[at] = Some(asked);
     }
     let late = |replica: &NamedReplica| Asked {
-        answer: Answer { name: replica.name.clone(), finding: Finding::Unreachable("it did not answer in time".to_owned()) },
+        answer: Answer {
+            name: replica.name.clone(),
+            finding: Finding::Unreachable("it did not answer in time".to_owned()),
+        },
         reader: None,
         head: None,
     };
@@ -146,15 +151,26 @@ pub(crate) async fn name(asked: &Asked, head: &VerifiedHead) -> Option<String> {
 /// Classes a failure for the reader of a page; the text names objects, never patients.
 pub(crate) fn finding_of(error: &ReadError) -> Finding {
     match error {
-        ReadError::FolderMissing { path, .. } => Finding::Unreachable(format!("the folder {} is not there", path.display())),
+        ReadError::FolderMissing { path, .. } => {
+            Finding::Unreachable(format!("the folder {} is not there", path.display()))
+        }
+        ReadError::ReadTimeout { .. } | ReadError::ListTimeout { .. } => {
+            Finding::Unreachable("it did not answer in time".to_owned())
+        }
         ReadError::Missing { key, .. } => Finding::Damaged(format!("{key} is missing")),
         ReadError::NoSnapshot { .. } => Finding::Damaged("it holds no snapshot yet".to_owned()),
         ReadError::NoCheckpoint { .. } => {
             Finding::Damaged("it holds nothing that this site's key has signed".to_owned())
         }
-        ReadError::ReadTimeout { .. } | ReadError::ListTimeout { .. } => {
-            Finding::Unreachable("it did not answer in time".to_owned())
+        ReadError::Digest { key, .. } => {
+            Finding::Damaged(format!("the bytes of {key} are not the right ones"))
         }
+        ReadError::Short { key, .. } => Finding::Damaged(format!("{key} is cut short")),
+        ReadError::Invalid { key, source, .. } => {
+            Finding::Damaged(format!("{key} fails its check ({source})"))
+        }
+        ReadError::Contradiction { key, problem, .. } => Finding::Damaged(format!("{key}: {problem}")),
+        ReadError::Unlock { .. } => Finding::Damaged("its keys do not open with what was given".to_owned()),
         error => match error.class() {
             ErrorClass::Corrupt => Finding::Damaged(error.to_string()),
             _ => Finding::Unreachable(error.to_string()),

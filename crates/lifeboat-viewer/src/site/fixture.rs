@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use lifeboat_format::log::{Entry, Log};
 use lifeboat_format::{
-    AcceptedEntry, Checkpoint, Counts, DirectoryRow, EpochEntry, EpochNumber, EpochSecret, FORMAT_VERSION, FeedEntry,
-    FileEntry, Gate, GateReason, Head, Identity, IndexContent, Indexes, Kit, KitOptions, KitReplica, Limits,
-    LocatorChange, LocatorRow, LookupKey, Manifest, ManifestId, ObjectKey, PackBuilder, PackEntry, Passphrase,
-    RECORD_BYTES_MAX, RecordKey, RecordKind, RecordName, Sealer, Sequence, SigningKey, SiteCode, SiteDescription,
-    Verdict, build_index, generate_epoch, seal_epoch_secret, sign_checkpoint,
+    AcceptedEntry, Checkpoint, Counts, DirectoryRow, EpochEntry, EpochNumber, EpochSecret, FORMAT_VERSION,
+    FeedEntry, FileEntry, Gate, GateReason, Head, Identity, IndexContent, Indexes, Kit, KitOptions,
+    KitReplica, Limits, LocatorChange, LocatorRow, LookupKey, Manifest, ManifestId, ObjectKey, PackBuilder,
+    PackEntry, Passphrase, RECORD_BYTES_MAX, RecordKey, RecordKind, RecordName, Sealer, Sequence, SigningKey,
+    SiteCode, SiteDescription, Verdict, build_index, generate_epoch, seal_epoch_secret, sign_checkpoint,
 };
 
 /// The passphrase of the fixture's kits.
@@ -45,7 +45,8 @@ impl Practice {
         let epoch = generate_epoch(EpochNumber::FIRST, &site, &lookup);
         let identity = Identity::generate();
         let sealed_epoch = seal_epoch_secret(&epoch, &[identity.recipient()]).expect("a sealed secret");
-        let description = SiteDescription::new(site.clone(), "Example Surgery".to_owned(), signing.verification_key());
+        let description =
+            SiteDescription::new(site.clone(), "Example Surgery".to_owned(), signing.verification_key());
         let objects = vec![
             (ObjectKey::Site, description.expect("a description").to_bytes()),
             (ObjectKey::EpochRecipients(EpochNumber::FIRST), sealed_epoch.clone()),
@@ -101,40 +102,43 @@ impl Practice {
         let patients = index.patients;
         let index = build_index(index, &recipient).expect("an index");
         self.sequence += 1;
-        let manifest = Manifest {
-            format: FORMAT_VERSION,
-            site: self.site.clone(),
-            sequence: Sequence::try_from(self.sequence).expect("a sequence"),
-            previous: self.accepted.as_ref().map(|(manifest, _)| manifest.id()),
-            epoch: EpochEntry {
-                number: EpochNumber::FIRST,
-                recipient,
-                recipients: FileEntry::of(&self.sealed_epoch),
-                passphrase: None,
-            },
-            source_time: None,
-            taken,
-            next_by: taken,
-            feed: FeedEntry { format: "fhir-r4-folder".to_owned(), documents: patients, unreadable: 0 },
-            dicts: Vec::new(),
-            packs: vec![PackEntry { sha256: pack.id, size: pack.bytes.len() as u64 }],
-            indexes: Indexes { base: index.entry(), delta: None },
-            counts: Counts { patients, day_lists, ..Counts::default() },
-            limits: Limits { record_bytes_max: RECORD_BYTES_MAX },
-            gate: Gate {
-                verdict,
-                reasons: match verdict {
-                    Verdict::Accepted => Vec::new(),
-                    Verdict::Held => {
-                        vec![GateReason { code: "shrunk".to_owned(), detail: "patients fell from 3 to 1".to_owned() }]
-                    }
+        let manifest =
+            Manifest {
+                format: FORMAT_VERSION,
+                site: self.site.clone(),
+                sequence: Sequence::try_from(self.sequence).expect("a sequence"),
+                previous: self.accepted.as_ref().map(|(manifest, _)| manifest.id()),
+                epoch: EpochEntry {
+                    number: EpochNumber::FIRST,
+                    recipient,
+                    recipients: FileEntry::of(&self.sealed_epoch),
+                    passphrase: None,
                 },
-            },
-            accepted: self.accepted.as_ref().filter(|_| verdict == Verdict::Held).map(|(manifest, _)| AcceptedEntry {
-                sequence: manifest.sequence,
-                manifest: manifest.id(),
-            }),
-        };
+                source_time: None,
+                taken,
+                next_by: taken,
+                feed: FeedEntry { format: "fhir-r4-folder".to_owned(), documents: patients, unreadable: 0 },
+                dicts: Vec::new(),
+                packs: vec![PackEntry { sha256: pack.id, size: pack.bytes.len() as u64 }],
+                indexes: Indexes { base: index.entry(), delta: None },
+                counts: Counts { patients, day_lists, ..Counts::default() },
+                limits: Limits { record_bytes_max: RECORD_BYTES_MAX },
+                gate: Gate {
+                    verdict,
+                    reasons: match verdict {
+                        Verdict::Accepted => Vec::new(),
+                        Verdict::Held => {
+                            vec![GateReason {
+                                code: "shrunk".to_owned(),
+                                detail: "patients fell from 3 to 1".to_owned(),
+                            }]
+                        }
+                    },
+                },
+                accepted: self.accepted.as_ref().filter(|_| verdict == Verdict::Held).map(|(manifest, _)| {
+                    AcceptedEntry { sequence: manifest.sequence, manifest: manifest.id() }
+                }),
+            };
         self.objects.push((ObjectKey::Pack(pack.id), pack.bytes));
         self.objects.push((ObjectKey::Index(index.id), index.bytes));
         self.publish(&manifest, taken, verdict);
@@ -151,7 +155,8 @@ impl Practice {
         let growth = self.log.append(std::slice::from_ref(&entry)).expect("a log entry");
         let checkpoint = Checkpoint { origin: self.site.origin(), size: growth.size, root: growth.root };
         let note = sign_checkpoint(&checkpoint, &self.signing);
-        let accepted = self.accepted.as_ref().filter(|_| verdict == Verdict::Held).map(|(_, bytes)| bytes.as_slice());
+        let accepted =
+            self.accepted.as_ref().filter(|_| verdict == Verdict::Held).map(|(_, bytes)| bytes.as_slice());
         let head = Head::build(note.clone(), &self.log, growth.size - 1, &entry, &bytes, accepted);
         self.objects.push((ObjectKey::Manifest(id), bytes.clone()));
         self.objects.extend(growth.objects);
@@ -184,7 +189,8 @@ impl Practice {
             replicas: replicas.iter().map(replica).collect(),
             created: Timestamp::UNIX_EPOCH,
         };
-        std::fs::write(path, kit.seal(&Passphrase::from(PASSPHRASE), 2).expect("a kit")).expect("a written kit");
+        std::fs::write(path, kit.seal(&Passphrase::from(PASSPHRASE), 2).expect("a kit"))
+            .expect("a written kit");
     }
 
     /// Writes the identity as a file.

@@ -1,11 +1,10 @@
 //! Where records come from: a kit, or replicas with an identity; and what opens them.
 
+use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use lifeboat_format::{
-    Identity, KIT_EXTENSION, Kit, Passphrase, SiteCode, VerificationKey, WORK_FACTOR_MAX,
-};
+use lifeboat_format::{Identity, KIT_EXTENSION, Kit, Passphrase, SiteCode, VerificationKey, WORK_FACTOR_MAX};
 use lifeboat_replica::{Access, ReplicaLocation, ReplicaName, ReplicaOptions, ReplicaUrl};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
@@ -36,7 +35,9 @@ pub enum SourceError {
     #[error("more than one kit was given")]
     SeveralKits,
     /// A kit and an identity file.
-    #[error("a kit holds its own identity and verification key; --identity and --verification-key do not go with it")]
+    #[error(
+        "a kit holds its own identity and verification key; --identity and --verification-key do not go with it"
+    )]
     KitWithIdentity,
     /// An address that cannot be understood.
     #[error("cannot understand the replica {text}: {reason}")]
@@ -64,7 +65,9 @@ impl SourceError {
             Self::Location { .. } => {
                 "Give a kit file ending in .lifeboat-kit, a folder, a file:/// address, or s3://bucket/prefix."
             }
-            Self::VerificationKey => "Copy the whole line from the site's lifeboat.json or from its kit sheet.",
+            Self::VerificationKey => {
+                "Copy the whole line from the site's lifeboat.json or from its kit sheet."
+            }
             Self::TooMany => "Give fewer.",
         }
     }
@@ -80,13 +83,17 @@ pub struct NamedReplica {
 }
 
 /// Where records come from.
-#[derive(Debug)]
 pub struct Source {
     opens: Opens,
     replicas: Vec<NamedReplica>,
 }
 
-#[derive(Debug)]
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Source({:?}, {} replicas)", self.key(), self.replicas.len())
+    }
+}
+
 enum Opens {
     Kit { name: String, sealed: Vec<u8> },
     Identity { path: PathBuf, verification_key: Option<VerificationKey> },
@@ -175,13 +182,19 @@ impl Source {
     pub async fn found(&self, clock: &dyn Clock) -> Vec<FoundReplica> {
         let verification_key = match &self.opens {
             Opens::Kit { .. } => return Vec::new(),
-            Opens::Identity { verification_key, .. } | Opens::BreakGlass { verification_key } => verification_key,
+            Opens::Identity { verification_key, .. } | Opens::BreakGlass { verification_key } => {
+                verification_key
+            }
         };
         ask::describe(&self.replicas, verification_key.as_ref(), clock.now()).await
     }
 
     /// Opens the freshest copy that verifies.
-    pub async fn open(&self, passphrase: Option<SecretString>, clock: &dyn Clock) -> Result<OpenSite, OpenError> {
+    pub async fn open(
+        &self,
+        passphrase: Option<SecretString>,
+        clock: &dyn Clock,
+    ) -> Result<OpenSite, OpenError> {
         let keys = self.keys(passphrase).await?;
         OpenSite::open(keys, clock).await
     }
@@ -197,7 +210,8 @@ impl Source {
             }
             Opens::Identity { path, verification_key } => {
                 let text = read_secret_file(path).map_err(|_| OpenError::IdentityFile)?;
-                let opened = tokio::task::spawn_blocking(move || open_identity(&text, passphrase.as_ref())).await;
+                let opened =
+                    tokio::task::spawn_blocking(move || open_identity(&text, passphrase.as_ref())).await;
                 let identity = opened.map_err(|_| OpenError::Background)??;
                 Ok(Keys {
                     access: Access::Identity(identity),
@@ -251,7 +265,8 @@ fn name_replicas(given: &[&String], options: &[String]) -> Result<Vec<NamedRepli
     let fail = |text: &str, reason: String| SourceError::Location { text: text.to_owned(), reason };
     let mut pairs = std::collections::BTreeMap::new();
     for option in options {
-        let (name, value) = option.split_once('=').ok_or_else(|| fail(option, "not NAME=VALUE".to_owned()))?;
+        let (name, value) =
+            option.split_once('=').ok_or_else(|| fail(option, "not NAME=VALUE".to_owned()))?;
         pairs.insert(name.to_owned(), value.to_owned());
     }
     for (name, variable) in [("access_key", "AWS_ACCESS_KEY_ID"), ("secret_key", "AWS_SECRET_ACCESS_KEY")] {
@@ -268,7 +283,9 @@ fn name_replicas(given: &[&String], options: &[String]) -> Result<Vec<NamedRepli
             path.as_path().into()
         };
         let is_folder = matches!(url, ReplicaUrl::Folder(_));
-        let options = if is_folder { ReplicaOptions::default() } else {
+        let options = if is_folder {
+            ReplicaOptions::default()
+        } else {
             ReplicaOptions::from_pairs(&pairs).map_err(|error| fail(text, error.to_string()))?
         };
         let name = replica_name(&url, at);

@@ -99,7 +99,9 @@ pub fn verification(answers: &[Answer], shown: usize, key: KeyOrigin) -> Verific
 
 /// Lists every replica with what it is to the reader, the one that is read first.
 pub fn lines(answers: &[Answer], shown: usize, reading: usize) -> Vec<ReplicaLine> {
-    let Some(Finding::Holds(shown)) = answers.get(shown).map(|answer| &answer.finding) else { return Vec::new() };
+    let Some(Finding::Holds(shown)) = answers.get(shown).map(|answer| &answer.finding) else {
+        return Vec::new();
+    };
     let mut order: Vec<usize> = (0..answers.len()).collect();
     order.sort_by_key(|at| *at != reading);
     let line = |at: usize| {
@@ -163,9 +165,9 @@ fn problem(answer: &Answer, relation: Relation) -> Option<String> {
         Relation::Agrees => None,
         Relation::Older => Some(format!("Copy {name} is older: as of {as_of}.")),
         Relation::Newer => Some(format!("Copy {name} is newer, as of {as_of}, and could not be opened.")),
-        Relation::Contradicts => {
-            Some(format!("Copy {name} shows another history, signed with the same key. Tell IT before you rely on either."))
-        }
+        Relation::Contradicts => Some(format!(
+            "Copy {name} shows another history, signed with the same key. Tell IT before you rely on either."
+        )),
         Relation::Damaged => Some(format!("Copy {name} is damaged: {why}.")),
         Relation::Unreachable => Some(format!("Copy {name} cannot be reached: {why}.")),
     }
@@ -182,13 +184,15 @@ mod tests {
             log_root: Digest::of(format!("{history} {log_size}").as_bytes()),
             snapshot: ManifestId::of(format!("{history} {log_size}").as_bytes()),
             sequence,
-            as_of: Timestamp::from_second(1_795_000_000 + 600 * i64::try_from(log_size).expect("small")).expect("in range"),
+            as_of: Timestamp::from_second(1_795_000_000 + 600 * i64::try_from(log_size).expect("small"))
+                .expect("in range"),
         })
     }
 
     fn answers(findings: Vec<Finding>) -> Vec<Answer> {
         let names = ["usb", "nas", "cloud", "spare"];
-        let answer = |(name, finding): (&str, Finding)| Answer { name: name.parse().expect("a name"), finding };
+        let answer =
+            |(name, finding): (&str, Finding)| Answer { name: name.parse().expect("a name"), finding };
         names.into_iter().zip(findings).map(answer).collect()
     }
 
@@ -214,16 +218,24 @@ mod tests {
         let cases: Vec<(Vec<Finding>, VerificationLevel, &str, Vec<&str>)> = vec![
             (vec![holds(5, "a"); 3], Good, "Verified: 3 of 3 copies agree", vec![]),
             (vec![holds(5, "a")], Good, "Verified: the only copy asked", vec![]),
-            (vec![holds(5, "a"), unreachable(), holds(5, "a")], Warning, "Verified: 2 of 3 copies agree", vec![
-                "Copy nas cannot be reached: no answer within 10 seconds.",
-            ]),
-            (vec![holds(5, "a"), damaged(), holds(4, "a")], Warning, "Verified: 1 of 3 copies agree", vec![
-                "Copy nas is damaged: a digest is wrong.",
-                "Copy cloud is older: as of ",
-            ]),
-            (vec![holds(5, "a"), holds(5, "b")], Bad, "THE COPIES CONTRADICT EACH OTHER", vec![
-                "Copy nas shows another history",
-            ]),
+            (
+                vec![holds(5, "a"), unreachable(), holds(5, "a")],
+                Warning,
+                "Verified: 2 of 3 copies agree",
+                vec!["Copy nas cannot be reached: no answer within 10 seconds."],
+            ),
+            (
+                vec![holds(5, "a"), damaged(), holds(4, "a")],
+                Warning,
+                "Verified: 1 of 3 copies agree",
+                vec!["Copy nas is damaged: a digest is wrong.", "Copy cloud is older: as of "],
+            ),
+            (
+                vec![holds(5, "a"), holds(5, "b")],
+                Bad,
+                "THE COPIES CONTRADICT EACH OTHER",
+                vec!["Copy nas shows another history"],
+            ),
         ];
         for (findings, level, sentence, problems) in cases {
             let found = verification(&answers(findings), 0, KeyOrigin::Given);
@@ -244,7 +256,8 @@ mod tests {
 
     #[test]
     fn the_replica_that_is_read_is_listed_first() {
-        let listed = lines(&answers(vec![holds(4, "a"), Finding::Damaged("x".to_owned()), holds(5, "a")]), 2, 2);
+        let listed =
+            lines(&answers(vec![holds(4, "a"), Finding::Damaged("x".to_owned()), holds(5, "a")]), 2, 2);
         let roles: Vec<_> = listed.iter().map(|line| (line.name.as_str(), line.role.as_str())).collect();
         assert_eq!(roles, [("cloud", "Being read"), ("usb", "Older"), ("nas", "Damaged")]);
     }

@@ -148,6 +148,9 @@ pub struct VerifyArgs {
     /// A file with the kit's passphrase.
     #[arg(long, value_name = "FILE")]
     pub passphrase_file: Option<PathBuf>,
+    /// Write damaged objects of configured replicas again, then verify once more.
+    #[arg(long, conflicts_with = "known")]
+    pub repair: bool,
     /// A checkpoint kept from an earlier day: the copy must hold it or continue it.
     #[arg(long, value_name = "FILE")]
     pub known: Option<PathBuf>,

@@ -56,7 +56,10 @@ impl Report for CheckReport {
 
 fn check(config: &Config) -> CheckReport {
     let mut checks = vec![
-        outcome("signing key", keys::signing_key(&config.keys.signing).map(|_| config.keys.signing.to_string())),
+        outcome(
+            "signing key",
+            keys::signing_key(&config.keys.signing).map(|_| config.keys.signing.to_string()),
+        ),
         outcome("lookup key", keys::lookup_key(&config.keys.lookup).map(|_| config.keys.lookup.to_string())),
         outcome("host key", keys::host_key(&config.keys.host).map(|_| config.keys.host.to_string())),
     ];
@@ -68,7 +71,10 @@ fn check(config: &Config) -> CheckReport {
     let source = std::fs::read_dir(&config.source.path);
     checks.push(outcome("source", source.map(|_| config.source.path.display().to_string())));
     for replica in &config.replicas {
-        checks.push(outcome(&format!("replica {}", replica.name), replica.reader().map(|_| replica.url.to_string())));
+        checks.push(outcome(
+            &format!("replica {}", replica.name),
+            replica.reader().map(|_| replica.url.to_string()),
+        ));
     }
     if config.replicas.is_empty() {
         let detail = "there is none: only this host would have a copy".to_owned();

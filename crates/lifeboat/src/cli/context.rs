@@ -28,7 +28,7 @@ pub(super) fn optional_config(global: &Global) -> Result<Option<Config>, Command
 }
 
 /// Runs `work` to its end on a new runtime.
-pub(super) fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
+pub(crate) fn wait_for<T>(work: impl Future<Output = T>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -7,9 +7,9 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use lifeboat_format::{SiteCode, VerificationKey};
+use lifeboat_replica::ReplicaUrl;
 use lifeboat_replica::Writer;
 use lifeboat_replica::durable;
-use lifeboat_replica::ReplicaUrl;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -51,9 +51,15 @@ impl Report for InitReport {
             writeln!(out, "  replica           {replica}")?;
         }
         writeln!(out, "  can open copies   {}", self.recipients.join(", "))?;
-        writeln!(out, "\nThe verification key. Keep it where you would look in an emergency, and give it to your auditors:")?;
+        writeln!(
+            out,
+            "\nThe verification key. Keep it where you would look in an emergency, and give it to your auditors:"
+        )?;
         writeln!(out, "  {}", self.verification_key)?;
-        writeln!(out, "\nNext: `lifeboat snapshot` takes the first snapshot, `lifeboat run` is the service.")?;
+        writeln!(
+            out,
+            "\nNext: `lifeboat snapshot` takes the first snapshot, `lifeboat run` is the service."
+        )?;
         if self.replicas.is_empty() {
             writeln!(out, "There is no replica yet: add [[replica]] sections to the configuration.")?;
         }
@@ -97,7 +103,11 @@ fn report(config: &Config, list: &RecipientList, keys: Vec<PathBuf>, key: &Verif
         keys,
         state: config.state_dir.clone(),
         recipients: list.entries().iter().map(|entry| entry.name.clone()).collect(),
-        replicas: config.replicas.iter().map(|replica| format!("{} at {}", replica.name, replica.url)).collect(),
+        replicas: config
+            .replicas
+            .iter()
+            .map(|replica| format!("{} at {}", replica.name, replica.url))
+            .collect(),
         verification_key: key.to_string(),
     }
 }
@@ -114,7 +124,8 @@ fn initial_values(args: &InitArgs, folder: &Path) -> Result<InitialValues, Comma
     };
     let replicas = args.replicas.iter().map(|text| {
         let (name, address) = named(text, "replica", "NAME=ADDRESS, such as usb=/mnt/usb/lifeboat")?;
-        let address = if address.contains("://") { address.to_owned() } else { path_text(&absolute(address.as_ref())) };
+        let address =
+            if address.contains("://") { address.to_owned() } else { path_text(&absolute(address.as_ref())) };
         Ok((name.to_owned(), address))
     });
     Ok(InitialValues {
@@ -149,7 +160,9 @@ fn recipient_list(args: &InitArgs, path: &Path) -> Result<RecipientList, Command
 /// Splits `NAME=VALUE`.
 pub(super) fn named<'a>(text: &'a str, what: &str, form: &str) -> Result<(&'a str, &'a str), CommandError> {
     match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => Ok((name.trim(), value.trim())),
+        Some((name, value)) if !name.trim().is_empty() && !value.trim().is_empty() => {
+            Ok((name.trim(), value.trim()))
+        }
         _ => Err(CommandError::Usage {
             what: format!("`{text}` does not name a {what}"),
             hint: format!("write {form}"),

@@ -45,7 +45,10 @@ impl Report for KitReport {
             writeln!(out, "  {replica}")?;
         }
         for name in &self.without_credential {
-            writeln!(out, "WARNING: {name} is an S3 replica without `reader_access_key_file`; the kit cannot read it.")?;
+            writeln!(
+                out,
+                "WARNING: {name} is an S3 replica without `reader_access_key_file`; the kit cannot read it."
+            )?;
         }
         writeln!(out, "Hand it over, tell the passphrase by another way, and delete the file here.")
     }
@@ -73,8 +76,9 @@ pub(super) fn run(global: &Global, command: &KitCommand) -> Result<Box<dyn Repor
         replicas: kit_replicas,
         created: clock::now(),
     };
-    let sealed =
-        kit.seal(&passphrase, WORK_FACTOR_DEFAULT).map_err(|source| CommandError::MakeKit { source: Box::new(source) })?;
+    let sealed = kit
+        .seal(&passphrase, WORK_FACTOR_DEFAULT)
+        .map_err(|source| CommandError::MakeKit { source: Box::new(source) })?;
     // The kit first: a recipient without a kit could open nothing, and would look as if they could.
     match durable::create(to, &sealed) {
         Ok(Created::New) => {}
@@ -86,8 +90,9 @@ pub(super) fn run(global: &Global, command: &KitCommand) -> Result<Box<dyn Repor
 }
 
 fn report(kit: &Kit, path: PathBuf, recipient: String) -> KitReport {
-    let needs_credential =
-        |replica: &&KitReplica| replica.url.starts_with("s3://") && !replica.options.0.contains_key("access_key");
+    let needs_credential = |replica: &&KitReplica| {
+        replica.url.starts_with("s3://") && !replica.options.0.contains_key("access_key")
+    };
     KitReport {
         kit: path,
         name: kit.name.clone(),

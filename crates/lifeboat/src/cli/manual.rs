@@ -104,8 +104,10 @@ pub fn reference_page() -> String {
         if let Some(about) = command.get_about() {
             let _ = writeln!(page, "{about}.\n");
         }
-        let shown: Vec<_> =
-            command.get_arguments().filter(|arg| !["help", "version"].contains(&arg.get_id().as_str())).collect();
+        let shown: Vec<_> = command
+            .get_arguments()
+            .filter(|arg| !["help", "version"].contains(&arg.get_id().as_str()))
+            .collect();
         if shown.is_empty() {
             continue;
         }
@@ -122,7 +124,8 @@ fn argument_text(argument: &clap::Arg) -> String {
     let values: Vec<String> =
         argument.get_value_names().unwrap_or_default().iter().map(ToString::to_string).collect();
     let takes_value = argument.get_action().takes_values();
-    let value = if takes_value && !values.is_empty() { format!(" {}", values.join(" ")) } else { String::new() };
+    let value =
+        if takes_value && !values.is_empty() { format!(" {}", values.join(" ")) } else { String::new() };
     match (argument.get_long(), argument.get_short()) {
         (Some(long), Some(short)) => format!("-{short}, --{long}{value}"),
         (Some(long), None) => format!("--{long}{value}"),

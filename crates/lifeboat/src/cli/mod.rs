@@ -9,6 +9,7 @@ mod logging;
 mod manual;
 mod passphrase;
 mod recipients;
+mod repair;
 mod restore;
 mod run;
 mod site_commands;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _};
 
 pub use self::args::{Cli, Command, DemoArgs, Global, InitArgs, Level};
+pub(crate) use self::context::wait_for;
 pub use self::manual::reference_page;
 pub(crate) use self::site_commands::SiteCommands;
 use crate::error::{CommandError, ExitStatus};

@@ -48,7 +48,9 @@ fn from_file(file: &Path) -> Result<Zeroizing<String>, CommandError> {
 }
 
 fn ask(prompt: &str) -> Result<Zeroizing<String>, CommandError> {
-    rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(|source| CommandError::AskPassphrase { source })
+    rpassword::prompt_password(prompt)
+        .map(Zeroizing::new)
+        .map_err(|source| CommandError::AskPassphrase { source })
 }
 
 fn from_text(text: &str) -> Passphrase {

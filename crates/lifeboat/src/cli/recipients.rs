@@ -32,8 +32,15 @@ impl Report for ListReport {
             writeln!(out, "Added {}. The next snapshot begins a new epoch that they can open.", entry.name)?;
         }
         if let Some(entry) = &self.removed {
-            writeln!(out, "Removed {}. The next snapshot begins a new epoch that they cannot open.", entry.name)?;
-            writeln!(out, "Copies made before stay readable for them: take their access to the replicas away too.")?;
+            writeln!(
+                out,
+                "Removed {}. The next snapshot begins a new epoch that they cannot open.",
+                entry.name
+            )?;
+            writeln!(
+                out,
+                "Copies made before stay readable for them: take their access to the replicas away too."
+            )?;
         }
         for entry in &self.entries {
             let role = entry.role.as_deref().unwrap_or("-");

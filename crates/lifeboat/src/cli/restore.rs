@@ -5,8 +5,8 @@ use std::io::{self, Read as _, Write};
 use std::path::Path;
 
 use lifeboat_format::{IDENTITY_FILE_BYTES_MAX, Identity, KIT_BYTES_MAX, Kit};
-use lifeboat_replica::{ReplicaLocation, ReplicaOptions};
 use lifeboat_replica::{Access, Reader};
+use lifeboat_replica::{ReplicaLocation, ReplicaOptions};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -57,14 +57,21 @@ impl Report for RestoreReport {
 }
 
 /// Runs the command.
-pub(super) fn run(global: &Global, args: &RestoreArgs, output: Output) -> Result<Box<dyn Report>, CommandError> {
+pub(super) fn run(
+    global: &Global,
+    args: &RestoreArgs,
+    output: Output,
+) -> Result<Box<dyn Report>, CommandError> {
     let patient = match &args.patient {
         None => None,
-        Some(text) => Some(Patient::parse(text).ok_or_else(|| CommandError::Usage {
-            what: "`--patient` is neither a valid NHS number nor a record key".to_owned(),
-            hint: "an NHS number has 10 digits, the last of which checks the others; a record key has 32 \
+        Some(text) => Some(Patient::parse(text).ok_or_else(|| {
+            CommandError::Usage {
+                what: "`--patient` is neither a valid NHS number nor a record key".to_owned(),
+                hint:
+                    "an NHS number has 10 digits, the last of which checks the others; a record key has 32 \
                    hexadecimal digits"
-                .to_owned(),
+                        .to_owned(),
+            }
         })?),
     };
     let config = context::optional_config(global)?;
@@ -109,7 +116,8 @@ pub(super) fn holder(
             let text = Zeroizing::new(String::from_utf8_lossy(&text).into_owned());
             let identity = Identity::from_file_text(&text).map_err(|error| CommandError::Usage {
                 what: format!("{} is not an identity file: {error}", path.display()),
-                hint: "give the file that `age-keygen -o` wrote; it holds a line AGE-SECRET-KEY-1…".to_owned(),
+                hint: "give the file that `age-keygen -o` wrote; it holds a line AGE-SECRET-KEY-1…"
+                    .to_owned(),
             })?;
             Ok(Holder { identity, kit: None })
         }
@@ -129,7 +137,11 @@ pub(super) fn holder(
     }
 }
 
-pub(super) fn read(path: &Path, bytes_max: usize, what: &'static str) -> Result<Zeroizing<Vec<u8>>, CommandError> {
+pub(super) fn read(
+    path: &Path,
+    bytes_max: usize,
+    what: &'static str,
+) -> Result<Zeroizing<Vec<u8>>, CommandError> {
     let failed = |source| CommandError::Read { what, path: path.to_owned(), source };
     let mut bytes = Zeroizing::new(Vec::new());
     let file = File::open(path).map_err(failed)?;

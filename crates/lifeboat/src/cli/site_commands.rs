@@ -32,7 +32,12 @@ impl SiteCommands {
     }
 
     /// Makes a kit.
-    pub(crate) fn create_kit(&self, name: &str, to: &Path, passphrase_file: &Path) -> Result<(), CommandError> {
+    pub(crate) fn create_kit(
+        &self,
+        name: &str,
+        to: &Path,
+        passphrase_file: &Path,
+    ) -> Result<(), CommandError> {
         let command = KitCommand::Create {
             name: name.to_owned(),
             role: None,

@@ -21,7 +21,11 @@ pub(crate) struct SnapshotReport {
 }
 
 /// Runs the command.
-pub(super) fn run(global: &Global, args: &SnapshotArgs, output: Output) -> Result<Box<dyn Report>, CommandError> {
+pub(super) fn run(
+    global: &Global,
+    args: &SnapshotArgs,
+    output: Output,
+) -> Result<Box<dyn Report>, CommandError> {
     let config = context::config(global)?;
     let known = config.replicas.len();
     if args.need.is_some_and(|need| need > known) {
@@ -106,7 +110,12 @@ impl Report for SnapshotReport {
         for replica in &self.done.replicas {
             match &replica.error {
                 None => {
-                    writeln!(out, "  replica {:<16} up to date, {} written", replica.name, bytes_text(replica.bytes))?;
+                    writeln!(
+                        out,
+                        "  replica {:<16} up to date, {} written",
+                        replica.name,
+                        bytes_text(replica.bytes)
+                    )?;
                 }
                 Some(error) => {
                     writeln!(out, "  replica {:<16} BEHIND: {error}", replica.name)?;
@@ -116,7 +125,10 @@ impl Report for SnapshotReport {
             }
         }
         if self.is_held() {
-            writeln!(out, "Readers go on seeing the accepted snapshot. If the source is right as it is, say so:")?;
+            writeln!(
+                out,
+                "Readers go on seeing the accepted snapshot. If the source is right as it is, say so:"
+            )?;
             writeln!(out, "  lifeboat snapshot --accept-held \"REASON\"")?;
         }
         Ok(())

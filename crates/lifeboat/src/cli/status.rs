@@ -95,7 +95,7 @@ pub(super) fn run(global: &Global, args: &StatusArgs) -> Result<Box<dyn Report>,
         .map(|(settings, head)| replica(settings, head, log_size, remembered.as_ref()))
         .collect();
     let now = clock::now();
-    let unreadable_count = spool.as_ref().map_or(0, |head| head.manifest.feed.unreadable);
+    let unreadable_count = count_unreadable(spool.as_ref(), remembered.as_ref());
     let health = judge_health(&facts(spool.as_ref(), &replicas, unreadable_count), now);
     Ok(Box::new(StatusReport {
         site: config.site.code.to_string(),
@@ -171,6 +171,16 @@ fn facts(spool: Option<&VerifiedHead>, replicas: &[Replica], unreadable: u64) ->
         held: spool.is_some_and(|head| head.manifest.is_held()),
         unreadable,
         replicas: replicas.iter().map(facts).collect(),
+    }
+}
+
+/// Counts the inputs that could not be read the last time; a heartbeat leaves the manifest's count as it was.
+fn count_unreadable(spool: Option<&VerifiedHead>, remembered: Option<&Status>) -> u64 {
+    let Some(head) = spool else { return 0 };
+    let newest = remembered.and_then(|status| status.newest.as_ref());
+    match newest.filter(|newest| newest.log_size >= head.checkpoint.size) {
+        Some(newest) => newest.unreadable,
+        None => head.manifest.feed.unreadable,
     }
 }
 
@@ -306,7 +316,12 @@ fn described(manifest: &Manifest, log_size: u64) -> Snapshot {
         source_time: manifest.source_time,
         next_by: manifest.next_by,
         held: manifest.is_held(),
-        reasons: manifest.gate.reasons.iter().map(|reason| format!("{}: {}", reason.code, reason.detail)).collect(),
+        reasons: manifest
+            .gate
+            .reasons
+            .iter()
+            .map(|reason| format!("{}: {}", reason.code, reason.detail))
+            .collect(),
         log_size,
         patients: manifest.counts.patients,
         appointments: manifest.counts.appointments,

@@ -103,7 +103,16 @@ fn init_refuses_values_that_would_fail_later() {
         ("A81001", "usb=/mnt/usb", &key),
     ] {
         let (status, error) = scratch.run(&[
-            "init", "--site", site, "--name", "Example", "--source", &source, "--replica", replica, "--recipient",
+            "init",
+            "--site",
+            site,
+            "--name",
+            "Example",
+            "--source",
+            &source,
+            "--replica",
+            replica,
+            "--recipient",
             recipient,
         ]);
         assert_eq!(status, ExitStatus::Usage, "{site} {replica}: {error}");
@@ -173,10 +182,20 @@ fn a_snapshot_is_reported_verified_and_restored() {
     let (status, error) = scratch.run(&["restore", "--identity", &identity, "--to", &restored]);
     assert_eq!(status, ExitStatus::Usage, "{error}");
 
-    let number = (0..12).find_map(|index| practice.expected(index).nhs_number).expect("somebody has a number");
+    let number =
+        (0..12).find_map(|index| practice.expected(index).nhs_number).expect("somebody has a number");
     let one = scratch.text("one");
-    let (status, report) =
-        scratch.run(&["restore", "--identity", &identity, "--to", &one, "--patient", &number, "--from", "usb"]);
+    let (status, report) = scratch.run(&[
+        "restore",
+        "--identity",
+        &identity,
+        "--to",
+        &one,
+        "--patient",
+        &number,
+        "--from",
+        "usb",
+    ]);
     assert_eq!((status, &report["records"]), (ExitStatus::Ok, &json!(1)), "{report}");
 
     let stranger = scratch.text("stranger.txt");
@@ -210,7 +229,8 @@ fn damage_a_missing_replica_and_a_missing_key_end_differently() {
     let key = scratch.config().site.verification_key.expect("init wrote the key").to_string();
     // An auditor has the folder and the public key, and no configuration.
     let without_config = |arguments: &[&str]| {
-        let cli = Cli::try_parse_from(["lifeboat", "--quiet"].iter().chain(arguments)).expect("a command line");
+        let cli =
+            Cli::try_parse_from(["lifeboat", "--quiet"].iter().chain(arguments)).expect("a command line");
         match &cli.command {
             Command::Verify(args) => match super::verify::run_without_config(args, output(&cli.global)) {
                 Ok(report) => (report.exit(), report.json()),
@@ -231,6 +251,16 @@ fn damage_a_missing_replica_and_a_missing_key_end_differently() {
     let (status, report) = without_config(&["verify", &usb, "--verification-key", &key]);
     assert_eq!(status, ExitStatus::Damaged, "{report}");
     assert_eq!(report["replicas"][0]["findings"][0]["object"], "HEAD");
+
+    let packs = std::fs::read_dir(scratch.path("usb/packs")).expect("there are packs");
+    for pack in packs.map(|pack| pack.expect("an entry").path()) {
+        std::fs::remove_dir_all(pack).expect("the pack is removed");
+    }
+    assert_eq!(scratch.run(&["verify", "usb"]).0, ExitStatus::Damaged);
+    let (status, report) = scratch.run(&["verify", "usb", "--repair"]);
+    assert_eq!(status, ExitStatus::Ok, "{report}");
+    assert_eq!(report["repaired"][0]["failures"], json!([]));
+    assert_eq!(report["replicas"][0]["findings"], json!([]));
 
     std::fs::remove_dir_all(&usb).expect("the replica is removed");
     let (status, report) = scratch.run(&["snapshot"]);

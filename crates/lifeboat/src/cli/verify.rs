@@ -14,11 +14,12 @@ use lifeboat_replica::{
 use serde_json::{Value, json};
 
 use super::args::{Global, Level, VerifyArgs};
+use super::repair::{Repaired, repair_all};
 use super::{context, restore};
 use crate::config::Config;
 use crate::error::{CommandError, ExitStatus};
 use crate::events::error_line;
-use crate::output::{Bars, Output, Report, Unit, bytes_text, count_text};
+use crate::output::{Bars, Output, Report, Unit, bytes_text, count_text, to_json};
 use crate::replicas::{self, ReplicasError};
 use crate::service::Feed;
 
@@ -55,9 +56,12 @@ impl Verified {
     }
 
     /// Says whether damage was found, rather than the copy not being reachable.
-    fn is_damaged(&self) -> bool {
+    pub(super) fn is_damaged(&self) -> bool {
         self.outcome.as_ref().is_ok_and(|report| !report.is_good())
-            || self.opened.as_ref().is_some_and(|opened| opened.as_ref().is_ok_and(|report| !report.is_good()))
+            || self
+                .opened
+                .as_ref()
+                .is_some_and(|opened| opened.as_ref().is_ok_and(|report| !report.is_good()))
     }
 
     /// Sums up what was found.
@@ -79,6 +83,11 @@ impl Verified {
         }
     }
 
+    /// Returns what is wrong, as the verification found it.
+    pub(super) fn raw_findings(&self) -> &[Finding] {
+        self.outcome.as_ref().map_or(&[], |report| &report.findings)
+    }
+
     /// Returns what is wrong, one line each.
     pub(crate) fn findings(&self) -> impl Iterator<Item = String> {
         self.outcome.iter().flat_map(|report| &report.findings).map(ToString::to_string)
@@ -86,7 +95,11 @@ impl Verified {
 }
 
 /// Runs the command.
-pub(super) fn run(global: &Global, args: &VerifyArgs, output: Output) -> Result<Box<dyn Report>, CommandError> {
+pub(super) fn run(
+    global: &Global,
+    args: &VerifyArgs,
+    output: Output,
+) -> Result<Box<dyn Report>, CommandError> {
     verify_command(context::optional_config(global)?, args, output)
 }
 
@@ -126,8 +139,19 @@ fn verify_command(
         });
     }
     let access = holder.map(|holder| Access::Identity(holder.identity));
-    let verified = verify_all(subjects, &key, args.level, access, &output.bars())?;
-    Ok(Box::new(VerifyCommandReport { level: args.level, verified }))
+    let bars = output.bars();
+    let mut verified = verify_all(subjects, &key, args.level, access.clone(), &bars)?;
+    let mut repaired = Vec::new();
+    if args.repair && verified.iter().any(Verified::is_damaged) {
+        let config = config.as_ref().ok_or_else(|| CommandError::Usage {
+            what: "`--repair` writes to replicas and needs a configuration".to_owned(),
+            hint: "run it on the site's host, or give `--config FILE`".to_owned(),
+        })?;
+        repaired = repair_all(config, &key, &verified)?;
+        let names: Vec<String> = verified.into_iter().map(|verified| verified.name).collect();
+        verified = verify_all(self::subjects(&names, None, Some(config)), &key, args.level, access, &bars)?;
+    }
+    Ok(Box::new(VerifyCommandReport { level: args.level, repaired, verified }))
 }
 
 fn known_checkpoint(path: &std::path::Path, key: &VerificationKey) -> Result<Checkpoint, CommandError> {
@@ -186,7 +210,9 @@ pub(crate) fn verify_all(
     access: Option<Access>,
     bars: &Bars,
 ) -> Result<Vec<Verified>, CommandError> {
-    context::wait_for(join_all(subjects.into_iter().map(|subject| verify_one(subject, key, level, &access, bars))))
+    context::wait_for(join_all(
+        subjects.into_iter().map(|subject| verify_one(subject, key, level, &access, bars)),
+    ))
 }
 
 async fn verify_one(
@@ -245,6 +271,8 @@ async fn open_all(
 /// What was verified.
 struct VerifyCommandReport {
     level: Level,
+    /// What was repaired before the verification that is reported.
+    repaired: Vec<Repaired>,
     verified: Vec<Verified>,
 }
 
@@ -253,11 +281,17 @@ impl Report for VerifyCommandReport {
         json!({
             "level": format!("{:?}", self.level).to_lowercase(),
             "whole": self.verified.iter().all(Verified::is_whole),
+            "repaired": to_json(&self.repaired),
             "replicas": self.verified.iter().map(one_json).collect::<Vec<_>>(),
         })
     }
 
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
+        for repaired in &self.repaired {
+            let objects = count_text(repaired.objects.len() as u64, "object");
+            writeln!(out, "{}: repaired {objects}", repaired.replica)?;
+            repaired.failures.iter().try_for_each(|failure| writeln!(out, "  NOT REPAIRED: {failure}"))?;
+        }
         for verified in &self.verified {
             write_one(verified, out)?;
         }

@@ -35,10 +35,7 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
     let problems = findings.into_problems();
     match config {
         Some(config) if problems.is_empty() => Ok(config),
-        _ => Err(ConfigError::Invalid {
-            path: path.to_owned(),
-            problems,
-        }),
+        _ => Err(ConfigError::Invalid { path: path.to_owned(), problems }),
     }
 }
 
@@ -53,9 +50,7 @@ fn read(findings: &Findings<'_>, table: &DeTable<'_>, path: &Path) -> Option<Con
     let state_dir = state.required_text("path").map(|text| folder.join(text));
     state.finish();
     let recipients = root.section("recipients");
-    let recipients_file = recipients
-        .text("file")
-        .unwrap_or_else(|| "recipients.toml".to_owned());
+    let recipients_file = recipients.text("file").unwrap_or_else(|| "recipients.toml".to_owned());
     recipients.finish();
     let keys = read_keys(root.section("keys"), folder);
     let log = read_log(root.section("log"));
@@ -92,12 +87,7 @@ fn read_source(section: Section<'_>, folder: &Path) -> Option<SourceSettings> {
     let stable_after = section.duration("stable_after", 2 * SECOND, Duration::ZERO..=10 * MINUTE);
     let rescan = section.duration("rescan", 5 * MINUTE, SECOND..=DAY);
     section.finish();
-    Some(SourceSettings {
-        format,
-        path: folder.join(path?),
-        stable_after,
-        rescan,
-    })
+    Some(SourceSettings { format, path: folder.join(path?), stable_after, rescan })
 }
 
 fn read_snapshot(section: Section<'_>) -> SnapshotSettings {
@@ -105,11 +95,7 @@ fn read_snapshot(section: Section<'_>) -> SnapshotSettings {
     let expected_by = section.number("expected_by", 1..=100).unwrap_or(3);
     let threads = section.number("threads", 1..=256);
     section.finish();
-    SnapshotSettings {
-        interval,
-        expected_by,
-        threads: threads.map(|threads| threads as usize),
-    }
+    SnapshotSettings { interval, expected_by, threads: threads.map(|threads| threads as usize) }
 }
 
 fn read_keys(section: Section<'_>, folder: &Path) -> Option<KeySettings> {
@@ -123,24 +109,14 @@ fn read_keys(section: Section<'_>, folder: &Path) -> Option<KeySettings> {
     let signing = required("signing_key");
     let lookup = required("lookup_key");
     let host = required("host_key");
-    let passphrase = section
-        .secret("passphrase")
-        .map(|source| source.relative_to(folder));
+    let passphrase = section.secret("passphrase").map(|source| source.relative_to(folder));
     section.finish();
-    Some(KeySettings {
-        signing: signing?,
-        lookup: lookup?,
-        host: host?,
-        passphrase,
-    })
+    Some(KeySettings { signing: signing?, lookup: lookup?, host: host?, passphrase })
 }
 
 fn read_log(section: Section<'_>) -> LogSettings {
-    let format = section.choice(
-        "format",
-        &[("human", LogFormat::Human), ("json", LogFormat::Json)],
-        LogFormat::Human,
-    );
+    let format =
+        section.choice("format", &[("human", LogFormat::Human), ("json", LogFormat::Json)], LogFormat::Human);
     let level = section.choice(
         "level",
         &[
@@ -187,7 +163,10 @@ fn read_replica(section: Section<'_>, name: Option<ReplicaName>, folder: &Path) 
     let reader_access_key = secret("reader_access_key");
     let reader_secret_key = secret("reader_secret_key");
     if reader_access_key.is_some() != reader_secret_key.is_some() {
-        section.invalid("reader_access_key", "`reader_access_key` and `reader_secret_key` go together".to_owned());
+        section.invalid(
+            "reader_access_key",
+            "`reader_access_key` and `reader_secret_key` go together".to_owned(),
+        );
     }
     let proxy = secret("proxy");
     let replica = ReplicaSettings {

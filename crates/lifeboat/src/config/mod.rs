@@ -234,29 +234,22 @@ pub enum ConfigError {
 impl Config {
     /// Reads and checks the configuration at `path`.
     pub fn load(path: &Path) -> Result<Config, ConfigError> {
-        let absolute = std::path::absolute(path).map_err(|source| ConfigError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
+        let absolute = std::path::absolute(path)
+            .map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
         let size = match std::fs::metadata(&absolute) {
             Ok(found) => found.len(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(ConfigError::Absent { path: absolute });
             }
             Err(source) => {
-                return Err(ConfigError::Read {
-                    path: absolute,
-                    source,
-                });
+                return Err(ConfigError::Read { path: absolute, source });
             }
         };
         if size > FILE_BYTES_MAX {
             return Err(ConfigError::TooLarge { path: absolute });
         }
-        let text = std::fs::read_to_string(&absolute).map_err(|source| ConfigError::Read {
-            path: absolute.clone(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(&absolute)
+            .map_err(|source| ConfigError::Read { path: absolute.clone(), source })?;
         load::parse(&text, &absolute)
     }
 
@@ -277,9 +270,7 @@ impl Config {
 
     /// Returns the replica of this name.
     pub fn replica(&self, name: &str) -> Option<&ReplicaSettings> {
-        self.replicas
-            .iter()
-            .find(|replica| replica.name.as_str() == name)
+        self.replicas.iter().find(|replica| replica.name.as_str() == name)
     }
 }
 
@@ -311,9 +302,6 @@ fn count(problems: usize) -> String {
 }
 
 fn list(problems: &[Problem]) -> String {
-    let lines: Vec<String> = problems
-        .iter()
-        .map(|problem| format!("  {problem}"))
-        .collect();
+    let lines: Vec<String> = problems.iter().map(|problem| format!("  {problem}")).collect();
     lines.join("\n")
 }

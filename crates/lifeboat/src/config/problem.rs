@@ -51,9 +51,9 @@ impl fmt::Display for Problem {
         let key = &self.key;
         match &self.reason {
             Reason::Unknown { nearest: None } => write!(f, "`{key}` is not a setting"),
-            Reason::Unknown {
-                nearest: Some(nearest),
-            } => write!(f, "`{key}` is not a setting; did you mean `{nearest}`?"),
+            Reason::Unknown { nearest: Some(nearest) } => {
+                write!(f, "`{key}` is not a setting; did you mean `{nearest}`?")
+            }
             Reason::Missing => write!(f, "`{key}` is missing"),
             Reason::WrongType { expected } => write!(f, "`{key}` must be {expected}"),
             Reason::OutOfLimits { limits } => write!(f, "`{key}` must be {limits}"),

@@ -130,22 +130,14 @@ pub enum RecipientsError {
 impl RecipientList {
     /// Begins an empty list that will stand at `path`.
     pub fn empty(path: &Path) -> Self {
-        RecipientList {
-            path: path.to_owned(),
-            entries: Vec::new(),
-        }
+        RecipientList { path: path.to_owned(), entries: Vec::new() }
     }
 
     /// Reads the list at `path`.
     pub fn load(path: &Path) -> Result<Self, RecipientsError> {
-        let read = |source| RecipientsError::Read {
-            path: path.to_owned(),
-            source,
-        };
+        let read = |source| RecipientsError::Read { path: path.to_owned(), source };
         if std::fs::metadata(path).map_err(read)?.len() > FILE_BYTES_MAX {
-            return Err(RecipientsError::TooLarge {
-                path: path.to_owned(),
-            });
+            return Err(RecipientsError::TooLarge { path: path.to_owned() });
         }
         let text = std::fs::read_to_string(path).map_err(read)?;
         parse(&text, path)
@@ -159,9 +151,7 @@ impl RecipientList {
     /// Returns the keys to seal to; an empty list is an error.
     pub fn recipients(&self) -> Result<Vec<Recipient>, RecipientsError> {
         if self.entries.is_empty() {
-            return Err(RecipientsError::Empty {
-                path: self.path.clone(),
-            });
+            return Err(RecipientsError::Empty { path: self.path.clone() });
         }
         self.entries.iter().map(parse_key).collect()
     }
@@ -179,9 +169,7 @@ impl RecipientList {
             return Err(RecipientsError::NameTaken { name: entry.name });
         }
         if let Some(other) = self.entries.iter().find(|other| other.key == entry.key) {
-            return Err(RecipientsError::KeyTaken {
-                name: other.name.clone(),
-            });
+            return Err(RecipientsError::KeyTaken { name: other.name.clone() });
         }
         self.entries.push(entry);
         Ok(())
@@ -201,12 +189,8 @@ impl RecipientList {
 
     /// Writes the list durably to its file.
     pub fn save(&self) -> Result<(), RecipientsError> {
-        durable::replace(&self.path, self.to_text().as_bytes()).map_err(|source| {
-            RecipientsError::Write {
-                path: self.path.clone(),
-                source,
-            }
-        })
+        durable::replace(&self.path, self.to_text().as_bytes())
+            .map_err(|source| RecipientsError::Write { path: self.path.clone(), source })
     }
 
     fn to_text(&self) -> String {
@@ -230,12 +214,7 @@ impl RecipientList {
 }
 
 fn parse_key(entry: &RecipientEntry) -> Result<Recipient, RecipientsError> {
-    entry
-        .key
-        .parse()
-        .map_err(|_| RecipientsError::NotAKey {
-            name: entry.name.clone(),
-        })
+    entry.key.parse().map_err(|_| RecipientsError::NotAKey { name: entry.name.clone() })
 }
 
 fn is_name(name: &str) -> bool {
@@ -264,12 +243,7 @@ fn parse(text: &str, path: &Path) -> Result<RecipientList, RecipientsError> {
             section.invalid("added", "write a date such as \"2026-11-21\"".to_owned());
         }
         if let (Some(name), Some(key)) = (name, key) {
-            let entry = RecipientEntry {
-                name,
-                role,
-                key,
-                added,
-            };
+            let entry = RecipientEntry { name, role, key, added };
             if let Err(error) = list.add(entry) {
                 section.invalid("key", error.to_string());
             }
@@ -281,9 +255,6 @@ fn parse(text: &str, path: &Path) -> Result<RecipientList, RecipientsError> {
     if problems.is_empty() {
         Ok(list)
     } else {
-        Err(RecipientsError::Invalid {
-            path: path.to_owned(),
-            problems,
-        })
+        Err(RecipientsError::Invalid { path: path.to_owned(), problems })
     }
 }

@@ -38,14 +38,7 @@ const fn setting(
     limits: &'static str,
     about: &'static str,
 ) -> Setting {
-    Setting {
-        section,
-        key,
-        value,
-        need,
-        limits,
-        about,
-    }
+    Setting { section, key, value, need, limits, about }
 }
 
 const SECRET: &str = "the path of a file that only the service can read";
@@ -57,7 +50,7 @@ pub const SETTINGS: &[Setting] = &[
         "The practice's ODS code. It names the site in every copy and cannot be changed later."),
     setting("site", "name", "\"Example Surgery\"", Need::Required, "a text",
         "The practice's name, shown in the viewer."),
-    setting("site", "verification_key", "\"lifeboat/A81001+…\"", Need::Optional, "what `lifeboat init` printed",
+    setting("site", "verification_key", "\"lifeboat/A81001+…\"", Need::Optional, "the text that `lifeboat init` printed",
         "The public key that copies are verified with. Give it to everybody who verifies."),
     setting("source", "format", "\"fhir-r4-folder\"", Need::Default, "\"fhir-r4-folder\"",
         "The feed that the source speaks."),
@@ -173,7 +166,9 @@ pub fn sample(values: &InitialValues) -> String {
     }
     let none = [("usb".to_owned(), String::new())];
     let replicas = if values.replicas.is_empty() {
-        text.push_str("\n# A replica is a whole copy. Three, in places that do not fail together, are a good start.\n");
+        text.push_str(
+            "\n# A replica is a whole copy. Three, in places that do not fail together, are a good start.\n",
+        );
         &none[..]
     } else {
         &values.replicas[..]
@@ -197,7 +192,7 @@ pub fn sample(values: &InitialValues) -> String {
 
 fn write_setting(text: &mut String, setting: &Setting, given: Option<String>) {
     let _ = writeln!(text, "# {}", setting.about);
-    let _ = writeln!(text, "# It is {}.", setting.limits);
+    let _ = writeln!(text, "# Takes {}.", setting.limits);
     match given {
         Some(value) => {
             let _ = writeln!(text, "{} = {value}", setting.key);
@@ -237,11 +232,7 @@ pub fn reference_page() -> String {
             Need::Default => format!("`{}`", setting.value),
             Need::Optional => "none".to_owned(),
         };
-        let _ = writeln!(
-            page,
-            "| `{}` | {default} | {} | {} |",
-            setting.key, setting.limits, setting.about
-        );
+        let _ = writeln!(page, "| `{}` | {default} | {} | {} |", setting.key, setting.limits, setting.about);
     }
     page
 }

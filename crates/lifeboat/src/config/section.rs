@@ -24,20 +24,13 @@ pub(super) struct Findings<'t> {
 
 impl<'t> Findings<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        Findings {
-            text,
-            problems: RefCell::new(Vec::new()),
-        }
+        Findings { text, problems: RefCell::new(Vec::new()) }
     }
 
     /// Returns the line, from 1, on which byte `offset` lies.
     pub(super) fn line(&self, offset: usize) -> usize {
         let end = offset.min(self.text.len());
-        self.text.as_bytes()[..end]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1
+        self.text.as_bytes()[..end].iter().filter(|byte| **byte == b'\n').count() + 1
     }
 
     pub(super) fn add(&self, line: Option<usize>, key: String, reason: Reason) {
@@ -65,13 +58,7 @@ pub(super) struct Section<'a> {
 impl<'a> Section<'a> {
     /// Begins with the whole file.
     pub(super) fn root(findings: &'a Findings<'a>, table: &'a DeTable<'a>) -> Self {
-        Section {
-            findings,
-            path: String::new(),
-            table: Some(table),
-            line: None,
-            known: RefCell::default(),
-        }
+        Section { findings, path: String::new(), table: Some(table), line: None, known: RefCell::default() }
     }
 
     /// Opens the section `name`; one that is absent reads as empty.
@@ -264,8 +251,7 @@ impl<'a> Section<'a> {
             (None, Some(variable), None) => Some(SecretSource::Environment(variable)),
             (None, None, Some(credential)) => Some(SecretSource::Credential(credential)),
             _ => {
-                self.findings
-                    .add(self.line, self.key(name), Reason::SeveralSources);
+                self.findings.add(self.line, self.key(name), Reason::SeveralSources);
                 None
             }
         }
@@ -285,8 +271,7 @@ impl<'a> Section<'a> {
     /// Says that two entries are named `text`.
     pub(super) fn duplicate(&self, name: &str, text: &str) {
         let line = self.line_of(name);
-        self.findings
-            .add(line, self.key(name), Reason::Duplicate(text.to_owned()));
+        self.findings.add(line, self.key(name), Reason::Duplicate(text.to_owned()));
     }
 
     /// Ends the section: every name that was not asked for is a problem.
@@ -303,8 +288,7 @@ impl<'a> Section<'a> {
             let line = Some(self.findings.line(key.span().start));
             let nearest = nearest(name, known.iter().map(String::as_str));
             let nearest = nearest.map(|nearest| self.key(nearest));
-            self.findings
-                .add(line, self.key(name), Reason::Unknown { nearest });
+            self.findings.add(line, self.key(name), Reason::Unknown { nearest });
         }
     }
 
@@ -314,35 +298,24 @@ impl<'a> Section<'a> {
     }
 
     fn lookup(&self, name: &str) -> Option<&'a Spanned<DeValue<'a>>> {
-        self.table?
-            .iter()
-            .find(|(key, _)| key.get_ref().as_ref() == name)
-            .map(|(_, value)| value)
+        self.table?.iter().find(|(key, _)| key.get_ref().as_ref() == name).map(|(_, value)| value)
     }
 
     fn line_of(&self, name: &str) -> Option<usize> {
-        self.lookup(name)
-            .map(|value| self.findings.line(value.span().start))
-            .or(self.line)
+        self.lookup(name).map(|value| self.findings.line(value.span().start)).or(self.line)
     }
 
     fn wrong_type(&self, name: &str, value: Option<&Spanned<DeValue<'_>>>, expected: &'static str) {
         let line = value.map(|value| self.findings.line(value.span().start));
-        self.findings
-            .add(line, self.key(name), Reason::WrongType { expected });
+        self.findings.add(line, self.key(name), Reason::WrongType { expected });
     }
 
     fn out_of_limits(&self, name: &str, limits: String) {
         let line = self.line_of(name);
-        self.findings
-            .add(line, self.key(name), Reason::OutOfLimits { limits });
+        self.findings.add(line, self.key(name), Reason::OutOfLimits { limits });
     }
 
     fn key(&self, name: &str) -> String {
-        if self.path.is_empty() {
-            name.to_owned()
-        } else {
-            format!("{}.{name}", self.path)
-        }
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
 }

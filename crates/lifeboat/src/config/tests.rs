@@ -75,12 +75,12 @@ fn what_is_wrong_is_named_with_its_line_and_the_remedy() {
         ("[snapshot]\nexpected_by = 0", "line 17: `snapshot.expected_by` must be from 1 to 100"),
         ("[snapshot]\nthreads = \"two\"", "line 17: `snapshot.threads` must be a whole number"),
         ("[log]\nformat = \"xml\"", "line 17: `log.format` must be one of \"human\", \"json\""),
-        (
-            "[[replica]]\nname = \"usb\"\nurl = \"/b\"",
-            "line 17: `replica.name` has two entries named `usb`",
-        ),
+        ("[[replica]]\nname = \"usb\"\nurl = \"/b\"", "line 17: `replica.name` has two entries named `usb`"),
         ("[[replica]]\nname = \"b\"", "line 16: `replica.url` is missing"),
-        ("[[replica]]\nname = \"spool\"\nurl = \"/b\"", "line 17: `replica.name` is not valid: the local replica in the state folder has this name"),
+        (
+            "[[replica]]\nname = \"spool\"\nurl = \"/b\"",
+            "line 17: `replica.name` is not valid: the local replica in the state folder has this name",
+        ),
     ];
     for (addition, expected) in rows {
         assert_eq!(problems(&format!("{WHOLE}{addition}\n")), [expected], "{addition}");
@@ -104,17 +104,15 @@ fn options_that_do_not_fit_a_replica_are_refused() {
 #[test]
 fn everything_wrong_is_reported_at_once_in_the_order_of_the_file() {
     let found = problems("[site]\ncode = \"a b\"\n[source]\n[state]\npath = \"\"\n");
-    let keys: Vec<&str> = found
-        .iter()
-        .filter_map(|problem| problem.split('`').nth(1))
-        .collect();
+    let keys: Vec<&str> = found.iter().filter_map(|problem| problem.split('`').nth(1)).collect();
     assert_eq!(keys[..4], ["site.name", "site.code", "source.path", "state.path"], "{found:?}");
     assert!(found.iter().any(|problem| problem.contains("keys.signing_key_file")), "{found:?}");
 }
 
 #[test]
 fn a_secret_in_the_file_is_refused_without_being_repeated() {
-    let text = WHOLE.replace("host_key_env = \"HOST_KEY\"", "host_key = \"c0ffee\"\nhost_key_env = \"HOST_KEY\"");
+    let text =
+        WHOLE.replace("host_key_env = \"HOST_KEY\"", "host_key = \"c0ffee\"\nhost_key_env = \"HOST_KEY\"");
     let found = problems(&text).join("\n");
     assert!(found.contains("`keys.host_key` is a secret and does not belong in this file"), "{found}");
     assert!(!found.contains("c0ffee"), "{found}");

@@ -3,13 +3,7 @@
 use std::time::Duration;
 
 /// The units of a duration with their length in milliseconds, longest first.
-const UNITS: [(&str, u64); 5] = [
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
 /// Parses a duration made of whole numbers with units, such as `1h30m`; `None` when it is not one.
 pub fn parse_duration(text: &str) -> Option<Duration> {
@@ -22,9 +16,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;
         let number: u64 = rest[..digits].parse().ok()?;
         let after = &rest[digits..];
-        let unit_length = after
-            .find(|c: char| !c.is_ascii_lowercase())
-            .unwrap_or(after.len());
+        let unit_length = after.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(after.len());
         let (_, unit_ms) = UNITS.iter().find(|(name, _)| *name == &after[..unit_length])?;
         total_ms = total_ms.checked_add(number.checked_mul(*unit_ms)?)?;
         rest = &after[unit_length..];
@@ -55,13 +47,7 @@ mod tests {
 
     #[test]
     fn durations_are_read_and_written_back() {
-        for (text, seconds) in [
-            ("2s", 2),
-            ("5m", 300),
-            ("1h30m", 5_400),
-            ("1d", 86_400),
-            ("0s", 0),
-        ] {
+        for (text, seconds) in [("2s", 2), ("5m", 300), ("1h30m", 5_400), ("1d", 86_400), ("0s", 0)] {
             let parsed = parse_duration(text);
             assert_eq!(parsed, Some(Duration::from_secs(seconds)), "{text}");
             assert_eq!(format_duration(Duration::from_secs(seconds)), text);

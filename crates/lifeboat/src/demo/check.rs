@@ -58,7 +58,8 @@ fn day_list(
 /// Finds the patient of an appointment.
 fn booked<'a>(appointment: &Value, patients: &'a [Expected]) -> Option<&'a Expected> {
     let actors = appointment["participant"].as_array()?;
-    let id = actors.iter().find_map(|actor| actor["actor"]["reference"].as_str()?.strip_prefix("Patient/"))?;
+    let id =
+        actors.iter().find_map(|actor| actor["actor"]["reference"].as_str()?.strip_prefix("Patient/"))?;
     patients.iter().find(|patient| patient.id == id)
 }
 
@@ -69,7 +70,10 @@ fn searches(browser: &mut Browser, practice: &Practice, checked: &mut Vec<Checke
     let born = patient.born;
     let queries = [
         ("NHS number", nhs_number::format(&number)),
-        ("name and date of birth", format!("{} {}", patient.family.to_lowercase(), born.strftime("%d/%m/%Y"))),
+        (
+            "name and date of birth",
+            format!("{} {}", patient.family.to_lowercase(), born.strftime("%d/%m/%Y")),
+        ),
         ("telephone", patient.phones[0].clone()),
         ("postcode", patient.postcode.clone()),
     ];
@@ -91,7 +95,9 @@ fn patients(browser: &mut Browser, practice: &Practice, checked: &mut Vec<Checke
         ("Known allergies", |story| matches!(story, AllergyStory::Known(count) if count > 0)),
         ("No known allergies", |story| story == AllergyStory::NoneKnown),
         ("Allergies not recorded", |story| story == AllergyStory::NotRecorded),
-        ("Allergies unavailable", |story| matches!(story, AllergyStory::Withheld | AllergyStory::Unavailable)),
+        ("Allergies unavailable", |story| {
+            matches!(story, AllergyStory::Withheld | AllergyStory::Unavailable)
+        }),
     ];
     for (words, is_state) in states {
         let fits = |patient: &Expected| {

@@ -41,7 +41,8 @@ impl Browser {
     /// Makes a browser for the viewer at `url`.
     pub(super) fn new(url: &str) -> Result<Self, DemoError> {
         let refused = || wrong("the viewer's address is not http://host:port/");
-        let authority = url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).ok_or_else(refused)?;
+        let authority =
+            url.strip_prefix("http://").and_then(|rest| rest.split('/').next()).ok_or_else(refused)?;
         let port = authority.rsplit_once(':').and_then(|(_, port)| port.parse().ok()).ok_or_else(refused)?;
         Ok(Browser { authority: authority.to_owned(), port, cookies: BTreeMap::new() })
     }
@@ -89,9 +90,11 @@ impl Browser {
         let mut stream = TcpStream::connect_timeout(&address, ANSWER_TIME_MAX)?;
         stream.set_read_timeout(Some(ANSWER_TIME_MAX))?;
         let method = if form.is_some() { "POST" } else { "GET" };
-        let mut request = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.authority);
+        let mut request =
+            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.authority);
         if !self.cookies.is_empty() {
-            let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let cookies: Vec<String> =
+                self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request.push_str(&format!("Cookie: {}\r\n", cookies.join("; ")));
         }
         if let Some(form) = form {
@@ -150,7 +153,9 @@ fn encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
+                encoded.push(char::from(byte))
+            }
             other => encoded.push_str(&format!("%{other:02X}")),
         }
     }
@@ -165,12 +170,17 @@ mod tests {
     fn answers_are_read_plain_and_in_chunks() {
         for (text, body) in [
             ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "hi"),
-            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n3;x=y\r\n yo\r\n0\r\n\r\n", "hi yo"),
+            (
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n3;x=y\r\n yo\r\n0\r\n\r\n",
+                "hi yo",
+            ),
         ] {
             let answer = parse(text.as_bytes()).expect("an answer");
             assert_eq!((answer.status, answer.body.as_str()), (200, body));
         }
-        for broken in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhi"] {
+        for broken in
+            ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhi"]
+        {
             assert!(parse(broken.as_bytes()).is_none(), "{broken}");
         }
     }

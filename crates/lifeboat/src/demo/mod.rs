@@ -21,11 +21,11 @@ use serde_json::Value;
 
 use self::check::Checked;
 use self::story::Story;
-use crate::cli::{DemoArgs, InitArgs, SiteCommands};
+use crate::cli::{DemoArgs, InitArgs, SiteCommands, wait_for};
 use crate::clock;
 use crate::engine::Acceptance;
 use crate::error::CommandError;
-use crate::output::{Output, Report, bytes_text, count_text, to_json};
+use crate::output::{Form, Output, Report, bytes_text, count_text, to_json};
 use crate::service::{OnceReport, Replicas};
 
 /// The replicas of the demonstration, in the order in which trouble finds them.
@@ -192,19 +192,29 @@ pub fn run(args: &DemoArgs, output: Output) -> Result<Box<dyn Report>, CommandEr
     destroy(&commands, &key, &stage, &mut story)?;
 
     story.step("The clinical system is down. A GP opens what is left.");
-    let choice = if args.check || args.no_browser { viewer::Browser::Leave } else { viewer::Browser::Open };
-    let viewer = viewer::start(&program, &stage.path("gp.lifeboat-kit"), &stage.path("kit-passphrase"), choice)?;
+    let (kit, passphrase) = (stage.path("gp.lifeboat-kit"), stage.path("kit-passphrase"));
     let mut pages_checked = Vec::new();
     if args.check {
+        let viewer = viewer::start(&program, &kit, &passphrase)?;
         pages_checked = check::pages(&viewer, &practice)?;
         story.tell(&format!("{} showed what they should.", count_text(pages_checked.len() as u64, "page")));
     } else {
-        story.tell(&format!("The viewer is at {}", viewer.address.launch_url));
-        story.tell("Press Ctrl-C to end; the folder of the demonstration goes with it unless you chose it.");
-        viewer.wait()?;
+        story.tell("The kit names all three replicas. The viewer finds out which of them can be trusted.");
+        let browser = if args.no_browser { viewer::Browser::Leave } else { viewer::Browser::Open };
+        let speech = match output.form {
+            Form::Human => viewer::Speech::Spoken,
+            Form::Json => viewer::Speech::Silent,
+        };
+        wait_for(viewer::show(&program, &kit, &passphrase, browser, speech))??;
     }
     let (patients, seed) = (args.patients, args.seed);
-    Ok(Box::new(DemoReport { patients, seed, steps: story.into_steps(), pages_checked, is_check: args.check }))
+    Ok(Box::new(DemoReport {
+        patients,
+        seed,
+        steps: story.into_steps(),
+        pages_checked,
+        is_check: args.check,
+    }))
 }
 
 fn begin(practice: &Practice, stage: &Stage, story: &mut Story) -> Result<(), CommandError> {
@@ -218,7 +228,11 @@ fn begin(practice: &Practice, stage: &Stage, story: &mut Story) -> Result<(), Co
     Ok(())
 }
 
-fn set_up(commands: &SiteCommands, stage: &Stage, story: &mut Story) -> Result<VerificationKey, CommandError> {
+fn set_up(
+    commands: &SiteCommands,
+    stage: &Stage,
+    story: &mut Story,
+) -> Result<VerificationKey, CommandError> {
     story.step("IT sets Lifeboat up with three replicas, and makes a kit for a GP.");
     // In life this identity is made on another computer and its secret half never comes here.
     let safe = Identity::generate();
@@ -301,7 +315,11 @@ fn tell_snapshot(report: &OnceReport, story: &mut Story) -> Result<(), CommandEr
     Ok(())
 }
 
-fn verify_whole(commands: &SiteCommands, key: &VerificationKey, story: &mut Story) -> Result<(), CommandError> {
+fn verify_whole(
+    commands: &SiteCommands,
+    key: &VerificationKey,
+    story: &mut Story,
+) -> Result<(), CommandError> {
     story.step("An auditor verifies every byte, with the public key alone and no way to read a record.");
     for verified in commands.verify(key)? {
         story.tell(&format!("{}: {}", verified.name, verified.sentence()));
@@ -336,7 +354,11 @@ fn destroy(
             _ => !verified.is_whole(),
         };
         if !as_expected {
-            return Err(wrong(format!("verifying replica {} did not show what was done to it", verified.name)).into());
+            return Err(wrong(format!(
+                "verifying replica {} did not show what was done to it",
+                verified.name
+            ))
+            .into());
         }
     }
     Ok(())

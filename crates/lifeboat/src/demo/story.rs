@@ -41,6 +41,7 @@ impl Story {
 /// Makes a passphrase for the kit of the demonstration.
 pub(super) fn passphrase() -> String {
     let number = getrandom::u64().unwrap_or(0x1234_5678_9abc_def0);
-    let groups: Vec<String> = (0..4).map(|group| format!("{:04x}", (number >> (16 * group)) & 0xffff)).collect();
+    let groups: Vec<String> =
+        (0..4).map(|group| format!("{:04x}", (number >> (16 * group)) & 0xffff)).collect();
     groups.join("-")
 }

@@ -4,6 +4,7 @@ use std::env::consts::EXE_SUFFIX;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -17,6 +18,18 @@ pub(super) enum Browser {
     /// It only says where it is.
     Leave,
 }
+
+/// Whether the viewer may speak on this terminal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Speech {
+    /// It says where it is.
+    Spoken,
+    /// Something else is printed there.
+    Silent,
+}
+
+/// How often it is looked whether the viewer was closed.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Where the viewer is.
 #[derive(Debug, Deserialize)]
@@ -49,20 +62,42 @@ pub(super) fn program() -> Result<PathBuf, DemoError> {
     }
 }
 
-/// Starts the viewer on a kit.
-pub(super) fn start(
+/// Shows the viewer to a person until they close it, or end this program.
+pub(super) async fn show(
     program: &Path,
     kit: &Path,
     passphrase_file: &Path,
     browser: Browser,
-) -> Result<Viewer, DemoError> {
+    speech: Speech,
+) -> Result<(), DemoError> {
     let failed = |source| DemoError::ViewerStart { path: program.to_owned(), source };
-    let mut command = Command::new(program);
-    command.arg("open").arg(kit).arg("--passphrase-file").arg(passphrase_file).arg("--json");
-    if browser == Browser::Leave {
-        command.arg("--no-browser");
+    let mut command = opening(program, kit, passphrase_file, browser);
+    if speech == Speech::Silent {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
     }
-    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
+    // From here on Ctrl-C reaches the viewer, which closes, and then us, who clean up.
+    let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
+    let mut child = command.spawn().map_err(failed)?;
+    loop {
+        tokio::select! {
+            _ = &mut interrupted => break,
+            () = tokio::time::sleep(LOOK_INTERVAL) => {
+                if child.try_wait().map_err(failed)?.is_some() {
+                    break;
+                }
+            }
+        }
+    }
+    end(&mut child);
+    Ok(())
+}
+
+/// Starts the viewer on a kit, for this program to read.
+pub(super) fn start(program: &Path, kit: &Path, passphrase_file: &Path) -> Result<Viewer, DemoError> {
+    let failed = |source| DemoError::ViewerStart { path: program.to_owned(), source };
+    let mut command = opening(program, kit, passphrase_file, Browser::Leave);
+    let mut child =
+        command.arg("--json").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
     let mut line = String::new();
     if let Some(said) = child.stdout.take() {
         BufReader::new(said).read_line(&mut line).map_err(failed)?;
@@ -76,14 +111,13 @@ pub(super) fn start(
     }
 }
 
-impl Viewer {
-    /// Waits until the viewer is closed.
-    pub(super) fn wait(mut self) -> Result<(), DemoError> {
-        match self.child.wait() {
-            Ok(_) => Ok(()),
-            Err(source) => Err(DemoError::ViewerStart { path: PathBuf::from("lifeboat-viewer"), source }),
-        }
+fn opening(program: &Path, kit: &Path, passphrase_file: &Path, browser: Browser) -> Command {
+    let mut command = Command::new(program);
+    command.arg("open").arg(kit).arg("--passphrase-file").arg(passphrase_file);
+    if browser == Browser::Leave {
+        command.arg("--no-browser");
     }
+    command
 }
 
 impl Drop for Viewer {

@@ -81,7 +81,8 @@ pub fn load(settings: &KeySettings) -> Result<HostKeys, KeysError> {
 /// Reads the signing key.
 pub fn signing_key(from: &SecretSource) -> Result<SigningKey, KeysError> {
     let text = from.read(SIGNING)?;
-    SigningKey::from_secret_text(&text).map_err(|_| KeysError::Malformed { what: SIGNING, from: from.clone() })
+    SigningKey::from_secret_text(&text)
+        .map_err(|_| KeysError::Malformed { what: SIGNING, from: from.clone() })
 }
 
 /// Reads the lookup key.

@@ -60,8 +60,8 @@ fn what_is_no_key_is_refused_without_being_repeated() {
     std::fs::write(&path, "hunter2\n").expect("the file is written");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).expect("the mode is set");
     let from = SecretSource::File(path.clone());
-    let errors =
-        [signing_key(&from).err(), lookup_key(&from).err(), host_key(&from).err()].map(|error| error.expect("refused"));
+    let errors = [signing_key(&from).err(), lookup_key(&from).err(), host_key(&from).err()]
+        .map(|error| error.expect("refused"));
     for error in errors {
         assert!(matches!(error, KeysError::Malformed { .. }), "{error}");
         assert!(!error.to_string().contains("hunter2"), "{error}");

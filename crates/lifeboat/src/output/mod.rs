@@ -85,11 +85,7 @@ impl Output {
     }
 
     /// Writes the end of a command and returns its exit status.
-    pub fn finish(
-        &self,
-        command: &str,
-        outcome: Result<Box<dyn Report>, CommandError>,
-    ) -> ExitStatus {
+    pub fn finish(&self, command: &str, outcome: Result<Box<dyn Report>, CommandError>) -> ExitStatus {
         let status = match &outcome {
             Ok(report) => report.exit(),
             Err(error) => error.exit(),

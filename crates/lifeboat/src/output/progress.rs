@@ -34,7 +34,10 @@ impl Bars {
 
     /// Returns bars that nobody sees.
     pub fn silent() -> Self {
-        Bars { all: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()), snapshot: Mutex::new(None) }
+        Bars {
+            all: MultiProgress::with_draw_target(ProgressDrawTarget::hidden()),
+            snapshot: Mutex::new(None),
+        }
     }
 
     /// Adds a bar for the work `title` of the length `total`, when that is known.
@@ -45,7 +48,9 @@ impl Bars {
         };
         let template = match (total, unit) {
             (Some(_), Unit::Count) => "{prefix:>24} [{bar:30}] {human_pos}/{human_len} {eta}",
-            (Some(_), Unit::Bytes) => "{prefix:>24} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}",
+            (Some(_), Unit::Bytes) => {
+                "{prefix:>24} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}"
+            }
             (None, Unit::Count) => "{prefix:>24} {spinner} {human_pos}",
             (None, Unit::Bytes) => "{prefix:>24} {spinner} {binary_bytes} {binary_bytes_per_sec}",
         };

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use lifeboat_format::Digest;
-use lifeboat_replica::durable::{self, DurableError};
-use lifeboat_replica::ReplicaName;
 use lifeboat_replica::ReplicaCursor;
+use lifeboat_replica::ReplicaName;
+use lifeboat_replica::durable::{self, DurableError};
 use serde::{Deserialize, Serialize};
 
 /// Largest cursor file that is read.
@@ -110,7 +110,9 @@ mod tests {
         let cursor = Cursor { log_size: 42, root: Digest::of(b"root"), reached };
         cursor.save(&path).expect("it is written");
         assert_eq!(Cursor::load(&path).expect("it is read"), Some(cursor));
-        for damaged in ["", "{}", "{\"log_size\":1}", "{\"log_size\":-1,\"reached\":\"2026-11-21T08:00:00Z\"}"] {
+        for damaged in
+            ["", "{}", "{\"log_size\":1}", "{\"log_size\":-1,\"reached\":\"2026-11-21T08:00:00Z\"}"]
+        {
             fs::write(&path, damaged).expect("it is damaged");
             assert!(matches!(Cursor::load(&path), Err(CursorError::Damaged { .. })), "{damaged}");
         }

@@ -9,16 +9,17 @@ use std::time::Duration;
 use lifeboat_format::VerificationKey;
 use lifeboat_plan::retry::retry_wait;
 use lifeboat_replica::ReplicaName;
-use lifeboat_replica::{
-    ReplicaCursor, ReplicateFailure, ReplicateProgress, ReplicateReport, ReplicateSettings, Replication, replicate,
-};
 use lifeboat_replica::{ErrorClass, Reader, WriteError};
+use lifeboat_replica::{
+    ReplicaCursor, ReplicateFailure, ReplicateProgress, ReplicateReport, ReplicateSettings, Replication,
+    replicate,
+};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 
-use super::Event;
 use super::cursor::{self, Cursor};
+use super::runner::Event;
 use crate::clock;
 use crate::config::ReplicaSettings;
 use crate::events;
@@ -105,9 +106,22 @@ impl Feed {
 
     /// Copies what the replica lacks, and remembers how far it has come.
     pub async fn once(&self, progress: &(dyn Fn(&ReplicateProgress) + Sync)) -> Result<Fill, FeedError> {
+        let cursor = Self::cursor_of(&self.state_dir, &self.settings.name);
+        self.copy(cursor.as_ref().map(ReplicaCursor::from), progress).await
+    }
+
+    /// Copies what the replica lacks after looking at all of it, whatever is remembered.
+    pub async fn afresh(&self) -> Result<Fill, FeedError> {
+        self.copy(None, &|_| {}).await
+    }
+
+    async fn copy(
+        &self,
+        cursor: Option<ReplicaCursor>,
+        progress: &(dyn Fn(&ReplicateProgress) + Sync),
+    ) -> Result<Fill, FeedError> {
         let writer = self.settings.writer()?;
         let fallbacks: Vec<Reader> = self.others.iter().filter_map(|other| other.reader().ok()).collect();
-        let cursor = Self::cursor_of(&self.state_dir, &self.settings.name).as_ref().map(ReplicaCursor::from);
         let replication = Replication {
             from: &self.spool,
             fallbacks: &fallbacks,

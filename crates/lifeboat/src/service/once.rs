@@ -4,9 +4,11 @@ use futures::future::join_all;
 use lifeboat_replica::{ErrorClass, ReplicateProgress};
 use serde::Serialize;
 
-use super::{Feed, FeedError, Fill, Newest, ServiceError, ServiceState, Site, feed_of, new_status, save_unreadable};
-use crate::clock;
 use super::schedule::UNSETTLED_WAIT_MIN;
+use super::{
+    Feed, FeedError, Fill, Newest, ServiceError, ServiceState, Site, feed_of, new_status, save_unreadable,
+};
+use crate::clock;
 use crate::engine::{Acceptance, EngineError, SnapshotReport};
 use crate::error::causes;
 use crate::events;

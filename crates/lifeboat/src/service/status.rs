@@ -253,10 +253,15 @@ impl Status {
 }
 
 /// Seals the inputs that could not be read, so that `status` can name them on this host only.
-pub fn save_unreadable(state_dir: &Path, key: &HostKey, inputs: &[UnreadableInput]) -> Result<(), StatusError> {
+pub fn save_unreadable(
+    state_dir: &Path,
+    key: &HostKey,
+    inputs: &[UnreadableInput],
+) -> Result<(), StatusError> {
     let path = unreadable_path(state_dir);
     let kept = &inputs[..inputs.len().min(UNREADABLE_KEPT_MAX)];
-    let text = serde_json::to_vec(kept).map_err(|source| StatusError::Encode { path: path.clone(), source })?;
+    let text =
+        serde_json::to_vec(kept).map_err(|source| StatusError::Encode { path: path.clone(), source })?;
     let text = Zeroizing::new(text);
     let sealed = key
         .seal(UNREADABLE_PLACE, &text)
@@ -334,7 +339,8 @@ mod tests {
         assert_eq!(Status::load(folder.path()).expect("it is read"), Some(status));
 
         let key = HostKey::generate().expect("a key");
-        let inputs = [UnreadableInput { file: "MARKER.json".into(), line: Some(3), reason: "cut short".into() }];
+        let inputs =
+            [UnreadableInput { file: "MARKER.json".into(), line: Some(3), reason: "cut short".into() }];
         save_unreadable(folder.path(), &key, &inputs).expect("it is written");
         let names = load_unreadable(folder.path(), &key).expect("it is read");
         assert_eq!((names[0].file.as_str(), names[0].line), ("MARKER.json", Some(3)));

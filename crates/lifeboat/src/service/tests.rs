@@ -69,7 +69,8 @@ async fn the_service_follows_changes_feeds_replicas_apart_and_stops_cleanly() {
     std::fs::create_dir(scratch.path("away")).expect("the disk is plugged in again");
     let status = status_when(&scratch, "a second snapshot on both replicas", |status| {
         let (sequence, _) = newest(status);
-        sequence >= 2 && status.replicas.iter().all(|replica| replica.failures == 0 && replica.log_size > Some(2))
+        sequence >= 2
+            && status.replicas.iter().all(|replica| replica.failures == 0 && replica.log_size > Some(2))
     })
     .await;
     assert!(status.last_error.is_none(), "{:?}", status.last_error);
@@ -88,7 +89,8 @@ async fn the_service_follows_changes_feeds_replicas_apart_and_stops_cleanly() {
     signal(Signal::TERM);
     let ended = tokio::time::timeout(PATIENCE, service).await.expect("the service stops");
     ended.expect("the service does not panic").expect("the service ends well");
-    let status = Status::load(&scratch.path("state")).expect("the status is read").expect("there is a status");
+    let status =
+        Status::load(&scratch.path("state")).expect("the status is read").expect("there is a status");
     assert_eq!(status.service, ServiceState::Stopped);
     assert!(log_size(&status, 0) > 2, "{status:?}");
 }

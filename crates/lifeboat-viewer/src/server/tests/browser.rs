@@ -29,7 +29,10 @@ impl Browser {
 
     /// Opens a launch address and keeps the cookie that it gives.
     pub(super) async fn launch(&mut self, url: &str) -> Answer {
-        let path = url.strip_prefix(&format!("http://{}", self.authority)).expect("an address of this viewer").to_owned();
+        let path = url
+            .strip_prefix(&format!("http://{}", self.authority))
+            .expect("an address of this viewer")
+            .to_owned();
         self.fetch(&path).await
     }
 
@@ -52,9 +55,12 @@ impl Browser {
     }
 
     async fn send(&mut self, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-        let cookie = self.cookie.as_ref().map(|cookie| format!("Cookie: other=1; {cookie}\r\n")).unwrap_or_default();
+        let cookie =
+            self.cookie.as_ref().map(|cookie| format!("Cookie: other=1; {cookie}\r\n")).unwrap_or_default();
         let host = &self.authority;
-        let request = format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{cookie}{headers}\r\n{body}");
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{cookie}{headers}\r\n{body}"
+        );
         let answer = self.raw(&request).await;
         if let Some(cookie) = answer.header("set-cookie").and_then(|cookie| cookie.split(';').next()) {
             self.cookie = Some(cookie.to_owned());
@@ -67,7 +73,8 @@ impl Browser {
     }
 
     pub(super) async fn try_raw(&self, request: &str) -> io::Result<Answer> {
-        let port = self.authority.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()).expect("a port");
+        let port =
+            self.authority.rsplit(':').next().and_then(|port| port.parse::<u16>().ok()).expect("a port");
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.write_all(request.as_bytes()).await?;
         let mut bytes = Vec::new();
