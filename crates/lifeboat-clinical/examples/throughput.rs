@@ -123,7 +123,13 @@ fn main() {
         docs.push(buf.clone());
     }
     println!("read {:.0} MB/s", mb / t.elapsed().as_secs_f64());
-    for _ in 0..2 {
+    let t = Instant::now();
+    for d in &docs { serde_json::from_slice::<serde::de::IgnoredAny>(d).unwrap(); }
+    println!("baseline IgnoredAny {:.0} MB/s", mb / t.elapsed().as_secs_f64());
+    let t = Instant::now();
+    for d in &docs { serde_json::from_slice::<serde_json::Value>(d).unwrap(); }
+    println!("baseline Value {:.0} MB/s", mb / t.elapsed().as_secs_f64());
+    for _ in 0..4 {
         let t = Instant::now();
         let mut profile = FeedProfile::default();
         for d in &docs {

@@ -172,7 +172,10 @@ pub fn build_patient_record(
             None => shared.resolve(reference).and_then(|piece| display_name(piece.kind, piece.json())),
         }
     };
-    let person = patient.map(|patient| Person::of(patient.json(), &name_of));
+    let mut person = patient.map(|patient| Person::of(patient.json(), &name_of));
+    if parts.is_sensitive {
+        person.iter_mut().for_each(Person::flag_sensitive);
+    }
     if person.is_none() {
         problems.push(Problem::whole(Reason::NoPatientDetails));
     }
@@ -197,6 +200,8 @@ struct Parts<'p> {
     supporting: Vec<Held<'p>>,
     facts: Vec<&'p SectionFact>,
     problems: Vec<Problem>,
+    /// Whether any copy of the patient's details is marked sensitive.
+    is_sensitive: bool,
 }
 
 impl<'p> Parts<'p> {
@@ -235,12 +240,12 @@ impl<'p> Parts<'p> {
             let updated = held.last_updated().map(|(instant, _)| instant);
             std::cmp::Reverse((updated, held.text.len(), held.text.clone()))
         });
-        let sensitive = patients.iter().any(|held| person::is_sensitive(held.json()));
+        self.is_sensitive = patients.iter().any(|held| person::is_sensitive(held.json()));
         let mut known = HashSet::new();
         for mut held in patients {
             let first = known.is_empty();
             let new = known.insert(details(held.json()));
-            if sensitive {
+            if self.is_sensitive {
                 withhold_whereabouts(&mut held);
             }
             if first {
@@ -249,7 +254,7 @@ impl<'p> Parts<'p> {
                 self.items.push(held);
             }
         }
-        if sensitive {
+        if self.is_sensitive {
             let related = self.items.iter_mut();
             for held in related.filter(|held| held.kind.name() == "RelatedPerson") {
                 withhold_whereabouts(held);

@@ -13,20 +13,20 @@ mod person_text;
 pub mod source;
 pub mod standing;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use lifeboat_format::{ManifestId, RecordKey, RecordName, VerifiedHead};
+use lifeboat_format::{ManifestId, ObjectKey, RecordKey, RecordName, VerifiedHead};
 use lifeboat_replica::{Choice, Directory, OpenedRecord, ReadError, Reader, SiteReader};
 
 use self::ask::Asked;
 use self::people::People;
 use self::source::Keys;
-use self::standing::{Answer, Finding};
+use self::standing::{Answer, Finding, Holding};
 use crate::age::{AgeLimits, CopyAge, show_instant};
 use crate::clock::{Clock, practice_day};
 use crate::pages::copy::AboutCopy;
@@ -42,6 +42,25 @@ pub const DIRECTORY_TIME_MAX: Duration = Duration::from_secs(30);
 
 const LATE: &str = "it did not answer in time";
 
+/// A record to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// A patient's record.
+    Patient(RecordKey),
+    /// The list of a day.
+    Day(Date),
+}
+
+impl Wanted {
+    async fn read_from(self, copy: &SiteReader) -> Result<Option<OpenedRecord>, ReadError> {
+        let key = match self {
+            Self::Patient(key) => key,
+            Self::Day(day) => copy.record_key(&RecordName::Day(day)).await?,
+        };
+        copy.record(key).await
+    }
+}
+
 /// Why a record could not be read from any copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
@@ -53,8 +72,7 @@ pub struct Unreadable {
 pub struct OpenSite {
     keys: Keys,
     head: VerifiedHead,
-    /// Whose head it is, as a place among the answers.
-    shown: usize,
+    shown: Holding,
     name: Option<String>,
     answers: Vec<Answer>,
     copies: Vec<(usize, SiteReader)>,
@@ -70,6 +88,8 @@ pub struct OpenSite {
 struct Reading {
     copy: usize,
     unreadable: HashSet<RecordKey>,
+    /// What went wrong at which replica since all were asked, by its place among the answers.
+    faults: BTreeMap<usize, Finding>,
 }
 
 impl fmt::Debug for OpenSite {
@@ -95,6 +115,7 @@ impl OpenSite {
         let mut wrong_secret = false;
         for at in order {
             let Some(head) = asked[at].head.clone() else { continue };
+            let shown = ask::holding(&head);
             let copies = copies(&asked, at, &head, &keys);
             let (directory, name) = futures::join!(open_directory(&copies), ask::name(&asked[at], &head));
             match directory {
@@ -105,7 +126,7 @@ impl OpenSite {
                     return Ok(Self {
                         keys,
                         head,
-                        shown: at,
+                        shown,
                         name,
                         answers: answers(&asked),
                         copies,
@@ -113,15 +134,12 @@ impl OpenSite {
                         people: people.map_err(|_| OpenError::Background)?,
                         days,
                         moved: None,
-                        reading: Mutex::new(Reading { copy: reading, unreadable: HashSet::new() }),
+                        reading: Mutex::new(reading),
                     });
                 }
                 Err(error) => {
                     wrong_secret |= matches!(error, ReadError::Unlock { .. });
-                    asked[at].answer.finding = match ask::finding_of(&error) {
-                        Finding::Damaged(why) | Finding::Unreachable(why) => Finding::Unusable(why),
-                        other => other,
-                    };
+                    asked[at].answer.finding = Finding::Unusable(ask::finding_of(&error).words().to_owned());
                 }
             }
         }
@@ -174,42 +192,36 @@ impl OpenSite {
         self.reading().unreadable.contains(key)
     }
 
-    /// Reads one record, from the copy that answered last or else from any other; nothing when the snapshot
-    /// does not hold it.
-    pub async fn record(&self, key: RecordKey) -> Result<Option<OpenedRecord>, Unreadable> {
-        let mut tried = Vec::new();
-        for at in self.copies_in_turn() {
-            let (answer, copy) = &self.copies[at];
-            let name = self.answers[*answer].name.to_string();
-            match tokio::time::timeout(RECORD_TIME_MAX, copy.record(key)).await {
-                Ok(Ok(record)) => {
-                    let mut reading = self.reading();
-                    reading.copy = at;
-                    reading.unreadable.remove(&key);
-                    return Ok(record);
-                }
-                Ok(Err(error)) => tried.push((name, why(&error))),
-                Err(_) => tried.push((name, LATE.to_owned())),
-            }
-            tracing::warn!(name: "record_not_read", replica = %copy.reader().name());
-        }
-        self.reading().unreadable.insert(key);
-        Err(Unreadable { tried })
-    }
-
-    /// Reads the list of a day; nothing when the snapshot holds none.
-    pub async fn day(&self, day: Date) -> Result<Option<OpenedRecord>, Unreadable> {
-        if !self.days.contains(&day) {
+    /// Reads a record, from the copy that answered last or else from any other, and remembers what was wrong with
+    /// those that did not give it; nothing when the snapshot does not hold it.
+    pub async fn read(&self, wanted: Wanted) -> Result<Option<OpenedRecord>, Unreadable> {
+        if matches!(wanted, Wanted::Day(day) if !self.days.contains(&day)) {
             return Ok(None);
         }
         let mut tried = Vec::new();
         for at in self.copies_in_turn() {
             let (answer, copy) = &self.copies[at];
-            match tokio::time::timeout(RECORD_TIME_MAX, copy.record_key(&RecordName::Day(day))).await {
-                Ok(Ok(key)) => return self.record(key).await,
-                Ok(Err(error)) => tried.push((self.answers[*answer].name.to_string(), why(&error))),
-                Err(_) => tried.push((self.answers[*answer].name.to_string(), LATE.to_owned())),
-            }
+            let fault = match tokio::time::timeout(RECORD_TIME_MAX, wanted.read_from(copy)).await {
+                Ok(Ok(record)) => {
+                    let mut reading = self.reading();
+                    reading.copy = at;
+                    if let Some(Finding::Unreachable(_)) = reading.faults.get(answer) {
+                        reading.faults.remove(answer);
+                    }
+                    if let Wanted::Patient(key) = wanted {
+                        reading.unreadable.remove(&key);
+                    }
+                    return Ok(record);
+                }
+                Ok(Err(error)) => ask::finding_of(&error),
+                Err(_) => Finding::Unreachable(LATE.to_owned()),
+            };
+            tracing::warn!(name: "record_not_read", replica = %copy.reader().name());
+            tried.push((self.answers[*answer].name.to_string(), fault.words().to_owned()));
+            self.reading().faults.insert(*answer, fault);
+        }
+        if let Wanted::Patient(key) = wanted {
+            self.reading().unreadable.insert(key);
         }
         Err(Unreadable { tried })
     }
@@ -219,7 +231,7 @@ impl OpenSite {
         let copy = CopyLine {
             as_of: show_instant(ask::as_of(&self.head)),
             age: self.age(now, limits),
-            verification: standing::verification(&self.answers, self.shown, self.keys.origin()),
+            verification: standing::verification(&self.answers_now(), &self.shown, self.keys.origin()),
             reading: self.reading_name(),
             held: held(&self.head),
             moved: self.moved.clone(),
@@ -248,7 +260,7 @@ impl OpenSite {
             (title, format!("{} items of {} patients", count.items, count.patients))
         }));
         AboutCopy {
-            replicas: standing::lines(&self.answers, self.shown, self.reading_answer()),
+            replicas: standing::lines(&self.answers_now(), &self.shown, self.reading_answer()),
             facts: vec![
                 text("Site", manifest.site.to_string()),
                 text("Snapshot", manifest.sequence.to_string()),
@@ -276,6 +288,15 @@ impl OpenSite {
         self.copies[copy].0
     }
 
+    /// Returns what the replicas answered, and what has gone wrong with them since.
+    fn answers_now(&self) -> Vec<Answer> {
+        let mut answers = self.answers.clone();
+        for (at, fault) in &self.reading().faults {
+            answers[*at].finding = fault.clone();
+        }
+        answers
+    }
+
     /// Returns the copies, the one that answered last at the front.
     fn copies_in_turn(&self) -> impl Iterator<Item = usize> {
         let first = self.reading().copy;
@@ -298,24 +319,27 @@ fn copies(asked: &[Asked], own: usize, head: &VerifiedHead, keys: &Keys) -> Vec<
     order.into_iter().filter_map(copy).collect()
 }
 
-/// Reads the directory from the first copy that gives it; the error is that of the first copy.
-async fn open_directory(copies: &[(usize, SiteReader)]) -> Result<(usize, Directory), ReadError> {
+/// Reads the directory from the first copy that gives it, and says what was wrong with those before; the error is
+/// that of the first copy.
+async fn open_directory(copies: &[(usize, SiteReader)]) -> Result<(Reading, Directory), ReadError> {
+    let mut reading = Reading::default();
     let mut first_error = None;
-    for (at, (_, copy)) in copies.iter().enumerate() {
-        match tokio::time::timeout(DIRECTORY_TIME_MAX, directory(copy.clone())).await {
-            Ok(Ok(directory)) => return Ok((at, directory)),
+    for (at, (answer, copy)) in copies.iter().enumerate() {
+        let error = match tokio::time::timeout(DIRECTORY_TIME_MAX, directory(copy.clone())).await {
+            Ok(Ok(directory)) => {
+                reading.copy = at;
+                return Ok((reading, directory));
+            }
             Ok(Err(error @ ReadError::Unlock { .. })) => return Err(error),
-            Ok(Err(error)) => {
-                first_error.get_or_insert(error);
-            }
-            Err(_) => {
-                first_error.get_or_insert(ReadError::ReadTimeout {
-                    replica: copy.reader().name().clone(),
-                    key: lifeboat_format::ObjectKey::Index(copy.manifest().indexes.base.sha256),
-                    seconds: DIRECTORY_TIME_MAX.as_secs(),
-                });
-            }
-        }
+            Ok(Err(error)) => error,
+            Err(_) => ReadError::ReadTimeout {
+                replica: copy.reader().name().clone(),
+                key: ObjectKey::Index(copy.manifest().indexes.base.sha256),
+                seconds: DIRECTORY_TIME_MAX.as_secs(),
+            },
+        };
+        reading.faults.insert(*answer, ask::finding_of(&error));
+        first_error.get_or_insert(error);
     }
     Err(first_error.expect("the copy whose head it is comes first, so there is at least one"))
 }
@@ -327,13 +351,6 @@ async fn directory(copy: SiteReader) -> Result<Directory, ReadError> {
     tokio::task::spawn_blocking(move || runtime.block_on(copy.directory()))
         .await
         .unwrap_or_else(|source| Err(ReadError::Background { replica, source }))
-}
-
-fn why(error: &ReadError) -> String {
-    match ask::finding_of(error) {
-        Finding::Damaged(why) | Finding::Unusable(why) | Finding::Unreachable(why) => why,
-        Finding::Holds(_) => String::new(),
-    }
 }
 
 /// Says that a newer snapshot is held, or that the one shown is.

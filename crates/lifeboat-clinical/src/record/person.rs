@@ -151,6 +151,15 @@ impl Person {
         person
     }
 
+    /// Raises the flag of a sensitive person, in its place.
+    pub(super) fn flag_sensitive(&mut self) {
+        if !self.flags.iter().any(|flag| flag == FLAG_SENSITIVE) {
+            let before = |flag: &&String| matches!(flag.as_str(), FLAG_DECEASED | FLAG_LEFT);
+            let place = self.flags.iter().take_while(before).count();
+            self.flags.insert(place, FLAG_SENSITIVE.to_owned());
+        }
+    }
+
     fn take_names(&mut self, names: Option<Json<'_>>) {
         let mut ranked: Vec<(u8, Json<'_>)> = names
             .map(Json::items)

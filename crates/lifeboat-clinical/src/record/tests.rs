@@ -481,6 +481,21 @@ fn a_sensitive_patient_leaves_no_whereabouts() {
 }
 
 #[test]
+fn a_copy_that_is_not_marked_does_not_uncover_a_sensitive_patient() {
+    let mut open = patient();
+    open["meta"] = json!({"lastUpdated":"2026-11-01T00:00:00Z"});
+    open["address"] = json!([{"line":["SECRET"]}]);
+    open["active"] = json!(false);
+    let mut marked = patient();
+    marked["id"] = json!("q");
+    marked["meta"] = json!({"security":[{"code":"R"}]});
+    let bundle = json!({"resourceType":"Bundle","type":"collection","entry":[{"resource":open},{"resource":marked}]});
+    let record = build(fhir::split(bundle.to_string().as_bytes(), &window()).expect("read"));
+    assert!(!String::from_utf8_lossy(&record.bytes).contains("SECRET"));
+    assert_eq!(record.person.flags, [FLAG_LEFT, FLAG_SENSITIVE]);
+}
+
+#[test]
 fn the_directory_knows_the_person() {
     let own = json!({"resourceType":"Patient","id":"p","active":false,"gender":"female","birthDate":"1950-02",
         "deceasedDateTime":"2026-11-01T10:00:00Z",

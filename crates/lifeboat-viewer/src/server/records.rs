@@ -22,7 +22,7 @@ use crate::pages::message::Message;
 use crate::pages::search::{Found, PersonLine, QUERY_CHARS_MAX};
 use crate::pages::{day as day_page, message, patient as patient_page, search as search_pages};
 use crate::site::people::RESULTS_FOUND_MAX;
-use crate::site::{OpenSite, Unreadable};
+use crate::site::{OpenSite, Unreadable, Wanted};
 use crate::token::RandomError;
 
 /// The most results that are shown at once.
@@ -160,35 +160,19 @@ pub async fn patient(
     }
 }
 
-/// A record to read.
-#[derive(Debug, Clone, Copy)]
-enum Wanted {
-    Patient(RecordKey),
-    Day(Date),
-}
-
-impl Wanted {
-    async fn read(self, site: &OpenSite) -> Result<Option<OpenedRecord>, Unreadable> {
-        match self {
-            Self::Patient(key) => site.record(key).await,
-            Self::Day(day) => site.day(day).await,
-        }
-    }
-}
-
 /// Reads a record; when no copy gives it, asks all replicas again and tries once more.
 async fn read(
     app: &App,
     site: &Arc<OpenSite>,
     wanted: Wanted,
 ) -> (Arc<OpenSite>, Result<Option<OpenedRecord>, Unreadable>) {
-    let unreadable = match wanted.read(site).await {
+    let unreadable = match site.read(wanted).await {
         Ok(read) => return (Arc::clone(site), Ok(read)),
         Err(unreadable) => unreadable,
     };
     match ask_again(app, site).await {
         Some(again) => {
-            let read = wanted.read(&again).await;
+            let read = again.read(wanted).await;
             (again, read)
         }
         None => (Arc::clone(site), Err(unreadable)),

@@ -338,7 +338,10 @@ async fn a_replica_lost_in_mid_session_is_replaced_by_another() {
     std::fs::remove_dir_all(world.replica("one")).expect("a removed replica");
     let record = browser.fetch(&address).await;
     assert!(record.status == 200 && record.body.contains("TESTING, Adam (Mr)"), "{}", record.body);
-    assert!(!record.body.contains("Reading: one"));
+    assert!(!record.body.contains("Reading: one") && record.body.contains("2 of 3 copies agree"));
+    assert!(
+        record.body.contains("Copy one cannot be reached") || record.body.contains("Copy one is damaged")
+    );
 }
 
 #[tokio::test]

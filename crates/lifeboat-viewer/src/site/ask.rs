@@ -116,7 +116,7 @@ async fn one(replica: &NamedReplica, key: Option<&VerificationKey>, site: Option
     Asked { answer: answer(finding), reader: Some(reader), head }
 }
 
-fn holding(head: &VerifiedHead) -> Holding {
+pub(crate) fn holding(head: &VerifiedHead) -> Holding {
     let (snapshot, manifest) = shown(head);
     Holding {
         log_size: head.checkpoint.size,

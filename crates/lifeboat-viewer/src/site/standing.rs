@@ -30,6 +30,16 @@ pub enum Finding {
     Unreachable(String),
 }
 
+impl Finding {
+    /// Returns what is wrong, in words; nothing for a replica that holds what it should.
+    pub fn words(&self) -> &str {
+        match self {
+            Self::Holds(_) => "",
+            Self::Damaged(why) | Self::Unusable(why) | Self::Unreachable(why) => why,
+        }
+    }
+}
+
 /// What a replica verifiably holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holding {
@@ -67,12 +77,8 @@ pub fn reading_order(answers: &[Answer]) -> Vec<usize> {
     order
 }
 
-/// Says how whole the copy is whose snapshot `answers[shown]` gave, and how the others compare.
-pub fn verification(answers: &[Answer], shown: usize, key: KeyOrigin) -> Verification {
-    let Some(Finding::Holds(shown)) = answers.get(shown).map(|answer| &answer.finding) else {
-        let sentence = "Nothing is verified".to_owned();
-        return Verification { level: VerificationLevel::Bad, sentence, problems: Vec::new() };
-    };
+/// Says how whole the copy is whose snapshot is shown, and how the replicas compare with it.
+pub fn verification(answers: &[Answer], shown: &Holding, key: KeyOrigin) -> Verification {
     let compared: Vec<_> = answers.iter().map(|answer| (answer, compare(&answer.finding, shown))).collect();
     let agreeing = compared.iter().filter(|(_, relation)| *relation == Relation::Agrees).count();
     let mut problems: Vec<String> =
@@ -98,16 +104,14 @@ pub fn verification(answers: &[Answer], shown: usize, key: KeyOrigin) -> Verific
 }
 
 /// Lists every replica with what it is to the reader, the one that is read first.
-pub fn lines(answers: &[Answer], shown: usize, reading: usize) -> Vec<ReplicaLine> {
-    let Some(Finding::Holds(shown)) = answers.get(shown).map(|answer| &answer.finding) else {
-        return Vec::new();
-    };
+pub fn lines(answers: &[Answer], shown: &Holding, reading: usize) -> Vec<ReplicaLine> {
     let mut order: Vec<usize> = (0..answers.len()).collect();
     order.sort_by_key(|at| *at != reading);
     let line = |at: usize| {
         let answer = &answers[at];
         let role = match compare(&answer.finding, shown) {
             Relation::Agrees if at == reading => "Being read",
+            Relation::Damaged if at == reading => "Being read, damaged",
             _ if at == reading => "Being read; its own newest snapshot is another",
             Relation::Agrees => "Agrees",
             Relation::Older => "Older",
@@ -120,7 +124,7 @@ pub fn lines(answers: &[Answer], shown: usize, reading: usize) -> Vec<ReplicaLin
             Finding::Holds(holding) => {
                 format!("Snapshot {} as of {}", holding.sequence, show_instant(holding.as_of))
             }
-            Finding::Damaged(why) | Finding::Unusable(why) | Finding::Unreachable(why) => why.clone(),
+            wrong => wrong.words().to_owned(),
         };
         ReplicaLine { name: answer.name.to_string(), role: role.to_owned(), detail }
     };
@@ -157,10 +161,7 @@ fn problem(answer: &Answer, relation: Relation) -> Option<String> {
         Finding::Holds(holding) => show_instant(holding.as_of),
         _ => String::new(),
     };
-    let why = match &answer.finding {
-        Finding::Damaged(why) | Finding::Unusable(why) | Finding::Unreachable(why) => why.as_str(),
-        Finding::Holds(_) => "",
-    };
+    let why = answer.finding.words();
     match relation {
         Relation::Agrees => None,
         Relation::Older => Some(format!("Copy {name} is older: as of {as_of}.")),
@@ -194,6 +195,13 @@ mod tests {
         let answer =
             |(name, finding): (&str, Finding)| Answer { name: name.parse().expect("a name"), finding };
         names.into_iter().zip(findings).map(answer).collect()
+    }
+
+    fn shown(answers: &[Answer], at: usize) -> &Holding {
+        match &answers[at].finding {
+            Finding::Holds(holding) => holding,
+            other => panic!("{other:?} holds nothing"),
+        }
     }
 
     #[test]
@@ -238,7 +246,8 @@ mod tests {
             ),
         ];
         for (findings, level, sentence, problems) in cases {
-            let found = verification(&answers(findings), 0, KeyOrigin::Given);
+            let answers = answers(findings);
+            let found = verification(&answers, shown(&answers, 0), KeyOrigin::Given);
             assert_eq!((found.level, found.sentence.as_str()), (level, sentence));
             assert_eq!(found.problems.len(), problems.len(), "{:?}", found.problems);
             for (found, expected) in found.problems.iter().zip(problems) {
@@ -249,15 +258,16 @@ mod tests {
 
     #[test]
     fn a_key_that_came_from_the_replica_never_looks_fully_verified() {
-        let found = verification(&answers(vec![holds(5, "a"); 2]), 0, KeyOrigin::Replica);
+        let answers = answers(vec![holds(5, "a"); 2]);
+        let found = verification(&answers, shown(&answers, 0), KeyOrigin::Replica);
         assert_eq!(found.level, VerificationLevel::Warning);
         assert!(found.problems[0].starts_with("Origin not proved"));
     }
 
     #[test]
     fn the_replica_that_is_read_is_listed_first() {
-        let listed =
-            lines(&answers(vec![holds(4, "a"), Finding::Damaged("x".to_owned()), holds(5, "a")]), 2, 2);
+        let answers = answers(vec![holds(4, "a"), Finding::Damaged("x".to_owned()), holds(5, "a")]);
+        let listed = lines(&answers, shown(&answers, 2), 2);
         let roles: Vec<_> = listed.iter().map(|line| (line.name.as_str(), line.role.as_str())).collect();
         assert_eq!(roles, [("cloud", "Being read"), ("usb", "Older"), ("nas", "Damaged")]);
     }
