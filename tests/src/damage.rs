@@ -23,12 +23,17 @@ fn gather(top: &Path, folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Copies a folder with everything in it.
+/// Copies a folder with everything in it, empty folders too.
 pub fn copy_folder(from: &Path, to: &Path) {
-    for file in files_below(from) {
-        let target = to.join(&file);
-        fs::create_dir_all(target.parent().expect("a file has a folder")).expect("folders can be made");
-        fs::copy(from.join(&file), target).expect("a file can be copied");
+    fs::create_dir_all(to).expect("folders can be made");
+    for entry in fs::read_dir(from).expect("the folder can be listed") {
+        let entry = entry.expect("the folder can be listed");
+        let (path, target) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            fs::copy(path, target).expect("a file can be copied");
+        }
     }
 }
 

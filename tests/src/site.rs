@@ -28,7 +28,15 @@ pub struct Site {
 impl Site {
     /// Sets up a site with an owner and a replica in a folder for each of `names`.
     pub fn new(names: &[&str]) -> Site {
-        let root = TempDir::new().expect("a temporary folder can be made");
+        Site::set_up(TempDir::new().expect("a temporary folder can be made"), names)
+    }
+
+    /// Sets up a small site in memory, where there is room for it, for tests that do the same thing very often.
+    pub fn in_memory(names: &[&str]) -> Site {
+        Site::set_up(folder_in_memory(), names)
+    }
+
+    fn set_up(root: TempDir, names: &[&str]) -> Site {
         fs::create_dir(root.path().join("source")).expect("a folder can be made");
         fs::create_dir(root.path().join("tmp")).expect("a folder can be made");
         let mut site = Site { root, verification_key: String::new() };
@@ -51,14 +59,12 @@ impl Site {
         site
     }
 
-    /// Returns a copy of the site as it is, in a folder of its own.
+    /// Returns a copy of the site as it is, in a folder of its own beside this one.
     #[must_use]
     pub fn copy(&self) -> Site {
-        let root = TempDir::new().expect("a temporary folder can be made");
+        let beside = self.root().parent().expect("a temporary folder lies in another");
+        let root = TempDir::new_in(beside).expect("a temporary folder can be made");
         damage::copy_folder(self.root(), root.path());
-        for folder in ["source", "tmp"] {
-            fs::create_dir_all(root.path().join(folder)).expect("a folder can be made");
-        }
         Site { root, verification_key: self.verification_key.clone() }
     }
 
@@ -199,6 +205,12 @@ impl Site {
             .success();
         (kit, passphrase)
     }
+}
+
+/// Makes a temporary folder in memory, or an ordinary one where there is no such place.
+pub fn folder_in_memory() -> TempDir {
+    let made = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new());
+    made.expect("a temporary folder can be made")
 }
 
 /// Writes a file that only its owner can read.

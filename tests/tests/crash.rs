@@ -22,14 +22,14 @@ const STEPS_MAX: usize = 5_000;
 
 #[test]
 fn the_first_snapshot_survives_a_kill_at_every_step() {
-    let site = Site::new(&COPIES);
+    let site = Site::in_memory(&COPIES);
     practice::write(&practice::practice(PATIENTS), &site.source());
     kill_at_every_step(&site, Acknowledged::Nothing);
 }
 
 #[test]
 fn a_snapshot_of_changes_survives_a_kill_at_every_step() {
-    let site = Site::new(&COPIES);
+    let site = Site::in_memory(&COPIES);
     let practice = practice::practice(PATIENTS);
     practice::write(&practice, &site.source());
     site.snapshot();
@@ -39,7 +39,7 @@ fn a_snapshot_of_changes_survives_a_kill_at_every_step() {
 
 #[test]
 fn a_heartbeat_survives_a_kill_at_every_step() {
-    let site = Site::new(&COPIES);
+    let site = Site::in_memory(&COPIES);
     practice::write(&practice::practice(PATIENTS), &site.source());
     site.snapshot();
     kill_at_every_step(&site, Acknowledged::OneSnapshot);
@@ -47,7 +47,7 @@ fn a_heartbeat_survives_a_kill_at_every_step() {
 
 #[test]
 fn a_new_epoch_survives_a_kill_at_every_step() {
-    let site = Site::new(&COPIES);
+    let site = Site::in_memory(&COPIES);
     practice::write(&practice::practice(PATIENTS), &site.source());
     site.snapshot();
     let locum = site.make_identity("locum");
@@ -87,10 +87,7 @@ fn kill_at_every_step(before: &Site, acknowledged: Acknowledged) {
         site.run(&["snapshot"]).success();
         let copy = COPIES[step % COPIES.len()];
         damage::assert_same(&expected, &site.restore(copy, "restored"));
-        for copy in COPIES {
-            site.verify_as_stranger(&site.replica(copy)).success();
-        }
-        site.run(&["verify", "--level", "digest", "spool"]).success();
+        site.run(&["verify", "--level", "digest"]).success();
         no_temporary_files(&site);
     }
     // Copies are fed side by side, so that a run may have a step more or less than another.

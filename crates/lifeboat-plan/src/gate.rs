@@ -52,14 +52,14 @@ pub enum GateVerdict {
 
 /// Judges a snapshot against the newest accepted one, if there is one.
 ///
-/// The first snapshot of a site is accepted unless it holds no patient at all although inputs could
-/// not be read.
+/// The first snapshot of a site is accepted unless it holds no patient at all: a practice without
+/// patients is a wrong folder or an export that has not come yet.
 #[must_use]
 pub fn judge(accepted: Option<&GateFacts>, candidate: &GateFacts) -> GateVerdict {
     let mut reasons = Vec::new();
     match accepted {
-        None if candidate.patients == 0 && candidate.unreadable > 0 => reasons.push(GateReason {
-            code: "nothing-readable",
+        None if candidate.patients == 0 => reasons.push(GateReason {
+            code: "nothing-yet",
             detail: format!("0 patients read, {} inputs could not be read", candidate.unreadable),
         }),
         None => {}
@@ -191,8 +191,8 @@ mod tests {
     #[test]
     fn a_site_starts_with_whatever_is_readable() {
         assert_eq!(judge(None, &facts(3, 1, 2)), GateVerdict::Accepted);
-        assert_eq!(judge(None, &facts(0, 0, 0)), GateVerdict::Accepted);
-        assert_eq!(codes(&judge(None, &facts(0, 0, 2))), ["nothing-readable"]);
+        assert_eq!(codes(&judge(None, &facts(0, 0, 0))), ["nothing-yet"]);
+        assert_eq!(codes(&judge(None, &facts(0, 0, 2))), ["nothing-yet"]);
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub fn judge_health(facts: &SiteFacts, now: Timestamp) -> Vec<HealthFinding> {
             severity: Severity::Warning,
             code: "unreadable-inputs",
             text: format!(
-                "{} inputs could not be read; the last snapshot's report names each",
+                "inputs that could not be read: {}; `lifeboat status` names each",
                 facts.unreadable
             ),
         });

@@ -6,11 +6,6 @@ use crate::config::{Config, RecipientList, RecipientsError};
 use crate::engine::{Engine, EngineError, EngineSettings};
 use crate::keys::{self, KeysError};
 
-/// After how many of its intervals without news the engine promises that a copy counts as overdue.
-///
-/// The configuration has that number as a setting, so the engine is given the interval for which it comes out right.
-const ENGINE_INTERVALS_UNTIL_OVERDUE: u32 = 3;
-
 /// Why an engine cannot be set up from a configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -41,7 +36,7 @@ pub fn engine_settings(config: &Config) -> Result<EngineSettings, SetupError> {
         source: config.source.path.clone(),
         stable_after: config.source.stable_after,
         state_dir: config.state_dir.clone(),
-        interval: config.heartbeat() * config.snapshot.expected_by / ENGINE_INTERVALS_UNTIL_OVERDUE,
+        expected_within: config.heartbeat() * config.snapshot.expected_by,
         recipients,
         passphrase,
         passphrase_work_factor: WORK_FACTOR_DEFAULT,

@@ -489,7 +489,8 @@ fn a_copy_that_is_not_marked_does_not_uncover_a_sensitive_patient() {
     let mut marked = patient();
     marked["id"] = json!("q");
     marked["meta"] = json!({"security":[{"code":"R"}]});
-    let bundle = json!({"resourceType":"Bundle","type":"collection","entry":[{"resource":open},{"resource":marked}]});
+    let bundle =
+        json!({"resourceType":"Bundle","type":"collection","entry":[{"resource":open},{"resource":marked}]});
     let record = build(fhir::split(bundle.to_string().as_bytes(), &window()).expect("read"));
     assert!(!String::from_utf8_lossy(&record.bytes).contains("SECRET"));
     assert_eq!(record.person.flags, [FLAG_LEFT, FLAG_SENSITIVE]);

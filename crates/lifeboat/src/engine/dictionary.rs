@@ -32,7 +32,8 @@ impl Sample {
 
     /// Trains a dictionary if the sample is large enough for one.
     pub(crate) fn train(&self) -> Result<Option<Dictionary>, EngineError> {
-        let enough = u64::try_from(self.records.len()).unwrap_or(u64::MAX) >= lifeboat_plan::fold::DICTIONARY_PATIENTS_MIN;
+        let enough = u64::try_from(self.records.len()).unwrap_or(u64::MAX)
+            >= lifeboat_plan::fold::DICTIONARY_PATIENTS_MIN;
         if enough { Ok(Dictionary::train(&self.records)?) } else { Ok(None) }
     }
 }

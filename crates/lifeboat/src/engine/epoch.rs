@@ -1,12 +1,12 @@
 //! The epoch under which records are sealed: kept, or started when the recipients change.
 
-use super::{Engine, EngineError, EngineSettings, HostKeys};
 use super::state::SiteState;
-use lifeboat_replica::EpochFiles;
+use super::{Engine, EngineError, EngineSettings, HostKeys};
 use lifeboat_format::{
     EpochEntry, EpochNumber, EpochRecipient, Manifest, Passphrase, generate_epoch, seal_epoch_secret,
     seal_epoch_secret_with_passphrase,
 };
+use lifeboat_replica::EpochFiles;
 
 /// The epoch in use.
 pub(crate) struct Epoch {

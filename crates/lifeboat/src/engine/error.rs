@@ -114,13 +114,19 @@ impl EngineError {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::NoRecipients => "add one with `lifeboat recipients add NAME age1…` or make a kit with `lifeboat kit create`",
+            Self::NoRecipients => {
+                "add one with `lifeboat recipients add NAME age1…` or make a kit with `lifeboat kit create`"
+            }
             Self::Locked { .. } => "stop the service first, or let it take the snapshot",
             Self::Source(SourceError::Unsettled { .. } | SourceError::Moved { .. }) => {
                 "let the exporter finish, or have it write elsewhere and rename the finished file into the folder"
             }
-            Self::Source(SourceError::Unreadable { .. }) => "check `source.path` and that this user may read it",
-            Self::SpoolDamaged { .. } => "run `lifeboat verify` on the spool and copy the object from a replica that is whole",
+            Self::Source(SourceError::Unreadable { .. }) => {
+                "check `source.path` and that this user may read it"
+            }
+            Self::SpoolDamaged { .. } => {
+                "run `lifeboat verify` on the spool and copy the object from a replica that is whole"
+            }
             Self::State(StateError::Sealed(_)) => {
                 "put the former host key back, or move the state database away: it is rebuilt from the source"
             }

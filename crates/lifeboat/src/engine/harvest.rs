@@ -215,7 +215,8 @@ impl Harvest<'_> {
             }
             None => {
                 let made = record::build_patient_record(pieces, self.shared, self.profile, self.today);
-                let sections = made.sections.iter().map(|(section, _, items)| (section.code().to_owned(), *items));
+                let sections =
+                    made.sections.iter().map(|(section, _, items)| (section.code().to_owned(), *items));
                 (made.bytes, Some(made.person), sections.collect(), 0, made.problems)
             }
         };

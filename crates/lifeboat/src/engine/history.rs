@@ -6,7 +6,7 @@
 use super::EngineError;
 use lifeboat_format::log::Entry;
 use lifeboat_format::{
-    EpochNumber, FinishedPack, Manifest, ManifestId, MANIFEST_BYTES_MAX, ObjectKey, PACK_BYTES_MAX, PackId,
+    EpochNumber, FinishedPack, MANIFEST_BYTES_MAX, Manifest, ManifestId, ObjectKey, PACK_BYTES_MAX, PackId,
     RECORD_BYTES_MAX, SigningKey, SiteCode, SiteDescription,
 };
 use lifeboat_replica::Reader;

@@ -6,10 +6,14 @@
 use super::EngineError;
 use super::harvest::Built;
 use super::history::History;
-use super::state::{PackUse, RecordRow, RecordsWriter, SectionTotal, SiteState, SourceRow, StateError, Totals};
+use super::state::{
+    PackUse, RecordRow, RecordsWriter, SectionTotal, SiteState, SourceRow, StateError, Totals,
+};
 use super::survey::RecordGroup;
 use jiff::civil::Date;
-use lifeboat_format::{BlobPlace, Digest, DirectoryRow, FinishedPack, ObjectKey, PackBuilder, PackId, RecordKey, RecordKind};
+use lifeboat_format::{
+    BlobPlace, Digest, DirectoryRow, FinishedPack, ObjectKey, PackBuilder, PackId, RecordKey, RecordKind,
+};
 use std::collections::HashMap;
 
 /// Flag of a patient whose inputs could not be read this time, so that the copy is older than it looks.
@@ -77,7 +81,12 @@ impl<'a> Ledger<'a> {
     }
 
     /// Takes a built record: its row always, its blob if it was sealed.
-    pub(crate) fn take(&mut self, history: &History, built: Built, group: RecordGroup) -> Result<(), EngineError> {
+    pub(crate) fn take(
+        &mut self,
+        history: &History,
+        built: Built,
+        group: RecordGroup,
+    ) -> Result<(), EngineError> {
         let row = SourceRow {
             sum: group.group.sum,
             documents: group.group.documents,
@@ -141,7 +150,12 @@ impl<'a> Ledger<'a> {
     }
 
     /// Copies the live blobs of `packs` together.
-    pub(crate) fn gather(&mut self, history: &History, packs: &[PackId], advance: &dyn Fn(u64)) -> Result<(), EngineError> {
+    pub(crate) fn gather(
+        &mut self,
+        history: &History,
+        packs: &[PackId],
+        advance: &dyn Fn(u64),
+    ) -> Result<(), EngineError> {
         let mut rows: HashMap<PackId, Vec<(RecordKey, RecordRow)>> =
             packs.iter().map(|pack| (*pack, Vec::new())).collect();
         self.records.each_record(|key, row| {
@@ -156,7 +170,8 @@ impl<'a> Ledger<'a> {
             if !live.is_empty() {
                 let bytes = history.pack(*pack)?;
                 for (key, row) in live {
-                    let blob = cut(&bytes, &row.place).ok_or(EngineError::SpoolDamaged { object: ObjectKey::Pack(*pack) })?;
+                    let blob = cut(&bytes, &row.place)
+                        .ok_or(EngineError::SpoolDamaged { object: ObjectKey::Pack(*pack) })?;
                     self.waiting.insert(key, Waiting { row, is_copy: true });
                     self.changes.copied += 1;
                     self.push(history, key, blob)?;
@@ -230,7 +245,8 @@ impl<'a> Ledger<'a> {
         self.totals.appointments -= u64::from(row.appointments);
         for (section, items) in row.sections.iter().filter(|(_, items)| *items > 0) {
             if let Some(total) = self.totals.sections.get_mut(section) {
-                *total = SectionTotal { patients: total.patients - 1, items: total.items - u64::from(*items) };
+                *total =
+                    SectionTotal { patients: total.patients - 1, items: total.items - u64::from(*items) };
             }
         }
         if let Some(pack) = self.packs.get_mut(&row.place.pack) {

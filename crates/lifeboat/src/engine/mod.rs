@@ -30,9 +30,9 @@ pub use report::{HeldReason, NoProgress, Outcome, Progress, SnapshotReport, Stag
 pub use source::SourceError;
 pub use state::StateError;
 
+use history::History;
 use jiff::Timestamp;
 use lifeboat_format::{LookupKey, Passphrase, Recipient, SigningKey, SiteCode};
-use history::History;
 use lifeboat_replica::Reader;
 use rustix::fs::{FlockOperation, flock};
 use state::State;
@@ -53,8 +53,8 @@ pub struct EngineSettings {
     pub stable_after: Duration,
     /// Where the spool and the state database lie.
     pub state_dir: PathBuf,
-    /// The time between snapshots.
-    pub interval: Duration,
+    /// The time after a snapshot or heartbeat by which the next one is due.
+    pub expected_within: Duration,
     /// Who can open what is sealed from now on.
     pub recipients: Vec<Recipient>,
     /// A break-glass passphrase that opens it too.

@@ -17,8 +17,6 @@ use lifeboat_plan::gate::{GateFacts, GateVerdict};
 use lifeboat_replica::PublishSet;
 use std::collections::BTreeMap;
 
-/// How many intervals may pass before silence means a fault.
-const INTERVALS_UNTIL_OVERDUE: i32 = 3;
 /// The feed, as the manifest names it.
 const FEED: &str = "fhir-r4-folder";
 
@@ -95,9 +93,10 @@ pub(crate) fn publish(
         gate: gate(request.verdict),
         accepted: match request.verdict {
             GateVerdict::Accepted => None,
-            GateVerdict::Held(_) => history
-                .accepted()
-                .map(|accepted| AcceptedEntry { sequence: accepted.manifest.sequence, manifest: accepted.id }),
+            GateVerdict::Held(_) => history.accepted().map(|accepted| AcceptedEntry {
+                sequence: accepted.manifest.sequence,
+                manifest: accepted.id,
+            }),
         },
     };
     let id = manifest.id();
@@ -111,7 +110,8 @@ pub(crate) fn publish(
         entries: entries(request, Entry::Snapshot { time: request.now, sequence, manifest: id, verdict }),
     };
     let published = history.publish(set)?;
-    let new_base_rows = (request.base == Base::New).then(|| ledger.totals().patients + ledger.totals().days.len() as u64);
+    let new_base_rows =
+        (request.base == Base::New).then(|| ledger.totals().patients + ledger.totals().days.len() as u64);
     Ok(Published {
         sequence,
         manifest: id,
@@ -164,8 +164,8 @@ fn epoch_entry(epoch: &Epoch) -> EpochEntry {
 }
 
 fn next_by(settings: &EngineSettings, now: Timestamp) -> Timestamp {
-    let interval = SignedDuration::try_from(settings.interval).unwrap_or(SignedDuration::from_hours(24));
-    now.checked_add(interval * INTERVALS_UNTIL_OVERDUE).unwrap_or(now)
+    let within = SignedDuration::try_from(settings.expected_within).unwrap_or(SignedDuration::MAX);
+    now.checked_add(within).unwrap_or(Timestamp::MAX)
 }
 
 fn pack_entries(ledger: &Ledger<'_>) -> Vec<PackEntry> {
@@ -225,7 +225,12 @@ fn entries(request: &Request<'_>, snapshot: Entry) -> Vec<Entry> {
 pub(crate) fn gate_facts(manifest: &Manifest) -> GateFacts {
     GateFacts {
         patients: manifest.counts.patients,
-        items: manifest.counts.sections.iter().map(|(section, count)| (section.clone(), count.items)).collect(),
+        items: manifest
+            .counts
+            .sections
+            .iter()
+            .map(|(section, count)| (section.clone(), count.items))
+            .collect(),
         unreadable: manifest.feed.unreadable,
     }
 }

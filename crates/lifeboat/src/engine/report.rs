@@ -1,8 +1,8 @@
 //! What the engine tells its caller: progress while it works, and a report at the end.
 
 use jiff::Timestamp;
-use lifeboat_format::Sequence;
 use lifeboat_clinical::problem::{Place, Problem};
+use lifeboat_format::Sequence;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 

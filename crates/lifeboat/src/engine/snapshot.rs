@@ -83,7 +83,15 @@ pub(super) fn take(
         writer.forget_records()?;
     }
     let mut ledger = Ledger::new(writer.records()?, &basis.site);
-    let job = Job { engine, listing: &listing, surveyed: &surveyed, basis: &basis, window: &window, today, progress };
+    let job = Job {
+        engine,
+        listing: &listing,
+        surveyed: &surveyed,
+        basis: &basis,
+        window: &window,
+        today,
+        progress,
+    };
     let dictionary = job.harvest(&reader, &plan, &mut ledger, &mut report)?;
     for key in &plan.removed {
         ledger.remove(*key)?;
@@ -122,7 +130,7 @@ pub(super) fn take(
     if let GateVerdict::Held(_) = verdict {
         drop(ledger);
         drop(writer);
-        remember_held(engine, &surveyed, published.manifest)?;
+        remember_held(engine, &basis.site, &surveyed, published.manifest)?;
         return Ok(report);
     }
     let site = next_state(&basis.site, &ledger, &surveyed, &published, &report);
@@ -167,7 +175,10 @@ fn practice_time_zone() -> TimeZone {
 }
 
 fn day_window(today: Date) -> DayWindow {
-    DayWindow { first: today.saturating_sub(DAYS_BEFORE.days()), last: today.saturating_add(DAYS_AFTER.days()) }
+    DayWindow {
+        first: today.saturating_sub(DAYS_BEFORE.days()),
+        last: today.saturating_add(DAYS_AFTER.days()),
+    }
 }
 
 fn survey(
@@ -261,12 +272,14 @@ fn still_held(engine: &Engine, surveyed: &Surveyed, acceptance: &Acceptance) -> 
     Ok(same)
 }
 
+/// Remembers what was held; a site without an accepted snapshot yet has nothing else to remember.
 fn remember_held(
     engine: &Engine,
+    beginning: &SiteState,
     surveyed: &Surveyed,
     manifest: lifeboat_format::ManifestId,
 ) -> Result<(), EngineError> {
-    let Some(mut site) = engine.state.read()?.site()? else { return Ok(()) };
+    let mut site = engine.state.read()?.site()?.unwrap_or_else(|| beginning.clone());
     site.held = Some(HeldSource { fingerprint: surveyed.fingerprint, manifest });
     let writer = engine.state.write()?;
     writer.put_site(&site)?;
@@ -274,7 +287,11 @@ fn remember_held(
     Ok(())
 }
 
-fn heartbeat(engine: &mut Engine, mut report: SnapshotReport, held: bool) -> Result<SnapshotReport, EngineError> {
+fn heartbeat(
+    engine: &mut Engine,
+    mut report: SnapshotReport,
+    held: bool,
+) -> Result<SnapshotReport, EngineError> {
     let sequence = publish::heartbeat(&mut engine.history, &engine.settings, &mut report)?;
     report.outcome = Outcome::Heartbeat { sequence, held };
     Ok(report)
@@ -403,7 +420,9 @@ impl Job<'_> {
         harvest.dictionary = dictionary.as_ref();
         self.progress.stage(Stage::Seal, Some(plan.wanted.len() as u64));
         let mut grouper = Grouper::new()?;
-        let streamed = stream(files, threads, &harvest, &|_| {}, |product| self.collect(product, plan, ledger, &mut grouper, report))?;
+        let streamed = stream(files, threads, &harvest, &|_| {}, |product| {
+            self.collect(product, plan, ledger, &mut grouper, report)
+        })?;
         for harvester in streamed.states {
             report.unreadable.append(&mut harvester.finish()?);
         }
@@ -480,7 +499,9 @@ impl Job<'_> {
         grouper: Grouper,
         report: &mut SnapshotReport,
     ) -> Result<(), EngineError> {
-        grouper.into_partitions().try_for_each(|partition| self.seal_partition(harvest, plan, ledger, partition?, report))
+        grouper
+            .into_partitions()
+            .try_for_each(|partition| self.seal_partition(harvest, plan, ledger, partition?, report))
     }
 
     fn seal_partition(
@@ -547,7 +568,12 @@ impl Job<'_> {
     }
 }
 
-fn judge(engine: &Engine, ledger: &Ledger<'_>, report: &SnapshotReport, acceptance: &Acceptance) -> GateVerdict {
+fn judge(
+    engine: &Engine,
+    ledger: &Ledger<'_>,
+    report: &SnapshotReport,
+    acceptance: &Acceptance,
+) -> GateVerdict {
     if matches!(acceptance, Acceptance::ByPerson { .. }) {
         return GateVerdict::Accepted;
     }
@@ -568,10 +594,8 @@ fn finish_report(
     verdict: &GateVerdict,
 ) {
     let (totals, changes) = (ledger.totals(), ledger.changes());
-    report.outcome = Outcome::Snapshot {
-        sequence: published.sequence,
-        held: matches!(verdict, GateVerdict::Held(_)),
-    };
+    report.outcome =
+        Outcome::Snapshot { sequence: published.sequence, held: matches!(verdict, GateVerdict::Held(_)) };
     report.log_size = published.log_size;
     report.patients = totals.patients;
     report.appointments = totals.appointments;
@@ -582,7 +606,10 @@ fn finish_report(
     report.sections = totals.sections.iter().map(|(section, total)| (section.clone(), total.items)).collect();
     report.bytes_written = changes.bytes_written + published.bytes_written;
     if let GateVerdict::Held(reasons) = verdict {
-        let reason = |reason: &gate::GateReason| HeldReason { code: reason.code.to_owned(), detail: reason.detail.clone() };
+        let reason = |reason: &gate::GateReason| HeldReason {
+            code: reason.code.to_owned(),
+            detail: reason.detail.clone(),
+        };
         report.held_reasons = reasons.iter().map(reason).collect();
     }
 }

@@ -114,7 +114,8 @@ impl SourceFile {
 /// part of the listing.
 pub(crate) fn list(root: &Path, now: Timestamp, stable_after: Duration) -> Result<Listing, SourceError> {
     let mut listing = Listing::default();
-    let entries = fs::read_dir(root).map_err(|source| SourceError::Unreadable { path: root.into(), source })?;
+    let entries =
+        fs::read_dir(root).map_err(|source| SourceError::Unreadable { path: root.into(), source })?;
     let mut folders = vec![(entries, 0)];
     while let Some((entries, depth)) = folders.pop() {
         for entry in entries {
@@ -129,11 +130,15 @@ pub(crate) fn list(root: &Path, now: Timestamp, stable_after: Duration) -> Resul
             match fs::symlink_metadata(&path) {
                 Ok(metadata) if metadata.is_dir() && depth < DEPTH_MAX => match fs::read_dir(&path) {
                     Ok(entries) => folders.push((entries, depth + 1)),
-                    Err(error) => listing.refuse(root, &path, &format!("the folder cannot be read ({})", error.kind())),
+                    Err(error) => {
+                        listing.refuse(root, &path, &format!("the folder cannot be read ({})", error.kind()))
+                    }
                 },
                 Ok(metadata) if metadata.is_dir() => listing.refuse(root, &path, "the folder lies too deep"),
                 Ok(metadata) if metadata.is_file() => listing.take(root, path, &metadata),
-                Ok(_) => listing.refuse(root, &path, "not a regular file; put the file itself into the folder"),
+                Ok(_) => {
+                    listing.refuse(root, &path, "not a regular file; put the file itself into the folder")
+                }
                 Err(error) => listing.refuse(root, &path, &format!("it cannot be read ({})", error.kind())),
             }
             if listing.files.len() > FILES_MAX {
@@ -198,7 +203,8 @@ mod tests {
     use std::time::Duration;
 
     fn later() -> Timestamp {
-        let now = Timestamp::try_from(fs::metadata(".").and_then(|m| m.accessed()).expect("a time")).expect("a time");
+        let now = Timestamp::try_from(fs::metadata(".").and_then(|m| m.accessed()).expect("a time"))
+            .expect("a time");
         now + SignedDuration::from_hours(24 * 365 * 10)
     }
 
@@ -225,10 +231,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("a.json");
         fs::write(&file, "{}").expect("a file");
-        let written = Timestamp::try_from(fs::metadata(&file).and_then(|m| m.modified()).expect("a time")).expect("a time");
+        let written = Timestamp::try_from(fs::metadata(&file).and_then(|m| m.modified()).expect("a time"))
+            .expect("a time");
         let soon = written + SignedDuration::from_secs(1);
         let stable_after = Duration::from_secs(2);
-        assert!(matches!(list(folder.path(), soon, stable_after), Err(SourceError::Unsettled { count: 1, .. })));
+        assert!(matches!(
+            list(folder.path(), soon, stable_after),
+            Err(SourceError::Unsettled { count: 1, .. })
+        ));
         assert!(list(folder.path(), soon + SignedDuration::from_secs(1), stable_after).is_ok());
         assert!(list(folder.path(), written - SignedDuration::from_secs(60), stable_after).is_ok());
     }

@@ -11,7 +11,9 @@
 
 use super::host_key::{HostKey, HostKeyError};
 use jiff::civil::Date;
-use lifeboat_format::{BlobPlace, Digest, DirectoryRow, EpochNumber, ManifestId, PackId, RecordKey, RecordKind};
+use lifeboat_format::{
+    BlobPlace, Digest, DirectoryRow, EpochNumber, ManifestId, PackId, RecordKey, RecordKind,
+};
 use lifeboat_replica::crash_step;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 use serde::{Deserialize, Serialize};
@@ -426,9 +428,14 @@ impl RecordsWriter<'_> {
     }
 
     /// Keeps a record's row and returns the one before.
-    pub(crate) fn put_record(&mut self, key: RecordKey, row: &RecordRow) -> Result<Option<RecordRow>, StateError> {
+    pub(crate) fn put_record(
+        &mut self,
+        key: RecordKey,
+        row: &RecordRow,
+    ) -> Result<Option<RecordRow>, StateError> {
         let sealed = self.host.seal(key.as_bytes(), &serde_json::to_vec(row)?)?;
-        let before = self.records.insert(key.as_bytes(), sealed.as_slice()).map_err(step("keep a record row"))?;
+        let before =
+            self.records.insert(key.as_bytes(), sealed.as_slice()).map_err(step("keep a record row"))?;
         before.map(|before| open_record(self.host, key, before.value())).transpose()
     }
 

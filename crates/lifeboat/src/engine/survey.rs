@@ -92,7 +92,9 @@ impl DocumentRow {
         let claims = outline.claims.iter();
         Self {
             owners: owners.collect(),
-            claims: claims.map(|claim| (reference_key(lookup, &claim.reference), patient(&claim.name))).collect(),
+            claims: claims
+                .map(|claim| (reference_key(lookup, &claim.reference), patient(&claim.name)))
+                .collect(),
             types: outline.types,
         }
     }
@@ -206,7 +208,9 @@ impl Survey {
                 OwnerKey::Patient(key) => self.patients.entry(*key).or_default().add(digest),
                 OwnerKey::Reference(key) => self.references.entry(*key).or_default().add(digest),
                 OwnerKey::Day(day) => self.days.entry(*day).or_default().add(digest),
-                OwnerKey::Shared => self.shared_sum = self.shared_sum.wrapping_add(u128::from_le_bytes(*digest)),
+                OwnerKey::Shared => {
+                    self.shared_sum = self.shared_sum.wrapping_add(u128::from_le_bytes(*digest))
+                }
             }
         }
         for (reference, key) in &row.claims {
@@ -327,7 +331,8 @@ impl Work for Surveying<'_> {
             Ok(outline) => {
                 let row = DocumentRow::new(&outline, self.lookup);
                 for problem in &outline.skipped {
-                    let list = if problem.reason.is_note() { &mut survey.notes } else { &mut survey.unreadable };
+                    let list =
+                        if problem.reason.is_note() { &mut survey.notes } else { &mut survey.unreadable };
                     list.push(document.unreadable(problem));
                 }
                 if outline.skipped.is_empty() {
@@ -345,7 +350,9 @@ impl Surveying<'_> {
         survey.add(digest, row);
         if row.is_shared() {
             match fhir::split(document.bytes, self.window) {
-                Ok(pieces) => survey.shared.extend(pieces.into_iter().filter(|p| matches!(p.owner, Owner::Shared))),
+                Ok(pieces) => {
+                    survey.shared.extend(pieces.into_iter().filter(|p| matches!(p.owner, Owner::Shared)))
+                }
                 Err(problem) => survey.unreadable.push(document.unreadable(&problem)),
             }
         }

@@ -1,6 +1,8 @@
 //! The engine over small sources: what is sealed, what is kept, and what is held.
 
-use super::{Acceptance, Engine, EngineError, EngineSettings, HostKey, HostKeys, NoProgress, Outcome, SnapshotReport};
+use super::{
+    Acceptance, Engine, EngineError, EngineSettings, HostKey, HostKeys, NoProgress, Outcome, SnapshotReport,
+};
 use jiff::{SignedDuration, Timestamp};
 use lifeboat_clinical::synth::Practice;
 use lifeboat_format::{Identity, LookupKey, Recipient, RecordKind, SigningKey, SiteCode};
@@ -50,7 +52,7 @@ impl Site {
             source: self.folder.path().join("source"),
             stable_after: Duration::ZERO,
             state_dir: self.folder.path().join("state"),
-            interval: Duration::from_secs(300),
+            expected_within: Duration::from_secs(900),
             recipients: self.recipients.clone(),
             passphrase: None,
             passphrase_work_factor: 4,
@@ -89,7 +91,7 @@ impl Site {
     }
 
     fn snapshot_as(&mut self, engine: &mut Engine, acceptance: &Acceptance) -> SnapshotReport {
-        self.now = self.now + SignedDuration::from_mins(5);
+        self.now += SignedDuration::from_mins(5);
         engine.take_snapshot(self.now, acceptance, &NoProgress).expect("a snapshot")
     }
 
@@ -99,13 +101,17 @@ impl Site {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let access = Access::Identity(self.identity.clone());
-            let reader = SiteReader::open(engine.spool_reader(), &key, access, Choice::Accepted).await.expect("opens");
+            let reader =
+                SiteReader::open(engine.spool_reader(), &key, access, Choice::Accepted).await.expect("opens");
             let mut stream = reader.records().await.expect("records");
             let mut records = BTreeMap::new();
             while let Some(record) = stream.next().await {
                 let record = record.expect("a record that opens");
                 let value: Value = serde_json::from_slice(&record.bytes).expect("JSON");
-                assert_eq!(value["type"], if record.kind == RecordKind::Patient { "document" } else { "collection" });
+                assert_eq!(
+                    value["type"],
+                    if record.kind == RecordKind::Patient { "document" } else { "collection" }
+                );
                 records.insert(record.key.to_string(), value);
             }
             records
@@ -162,7 +168,12 @@ fn only_what_changed_is_sealed_again() {
     assert_eq!(sequence(&third), (2, "snapshot"));
     assert_eq!((third.added, third.changed, third.removed), (0, changed.len() as u64, 0));
     assert_eq!(third.patients, 40);
-    assert!(third.bytes_written < first.bytes_written / 2, "{} of {}", third.bytes_written, first.bytes_written);
+    assert!(
+        third.bytes_written < first.bytes_written / 2,
+        "{} of {}",
+        third.bytes_written,
+        first.bytes_written
+    );
     let patients = site.records(&engine).values().filter(|record| record["type"] == "document").count();
     assert_eq!(patients, 40);
 }
@@ -186,8 +197,10 @@ fn neither_order_nor_names_of_files_make_a_change() {
 #[test]
 fn resources_of_one_patient_meet_across_files() {
     let mut site = Site::new();
-    let patients = [patient("1", "Ashe"), patient("2", "Burke")].map(|patient| patient.to_string()).join("\n");
-    let conditions = [condition("c1", "1", "Asthma"), condition("c2", "2", "Gout"), condition("c3", "9", "Eczema")];
+    let patients =
+        [patient("1", "Ashe"), patient("2", "Burke")].map(|patient| patient.to_string()).join("\n");
+    let conditions =
+        [condition("c1", "1", "Asthma"), condition("c2", "2", "Gout"), condition("c3", "9", "Eczema")];
     site.put("Condition.000.ndjson", conditions.map(|condition| condition.to_string()).join("\n").as_bytes());
     site.put("Patient.000.ndjson", patients.as_bytes());
     let mut engine = site.engine();
@@ -232,12 +245,19 @@ fn an_empty_source_is_held_until_it_recovers_or_a_person_accepts_it() {
     fs::remove_dir(&source).expect("removes");
     fs::rename(&away, &source).expect("renames");
     let recovered = site.snapshot(&mut engine);
-    assert!(matches!(recovered.outcome, Outcome::Snapshot { held: false, .. } | Outcome::Heartbeat { held: false, .. }), "{recovered:?}");
+    assert!(
+        matches!(
+            recovered.outcome,
+            Outcome::Snapshot { held: false, .. } | Outcome::Heartbeat { held: false, .. }
+        ),
+        "{recovered:?}"
+    );
 
     fs::rename(&source, &away).expect("renames");
     fs::create_dir(&source).expect("a folder");
     assert!(matches!(site.snapshot(&mut engine).outcome, Outcome::Snapshot { held: true, .. }));
-    let accepted = site.snapshot_as(&mut engine, &Acceptance::ByPerson { reason: "the practice has closed".into() });
+    let accepted =
+        site.snapshot_as(&mut engine, &Acceptance::ByPerson { reason: "the practice has closed".into() });
     assert!(matches!(accepted.outcome, Outcome::Snapshot { held: false, .. }), "{accepted:?}");
     assert_eq!(accepted.patients, 0);
     assert!(site.records(&engine).is_empty());
@@ -299,7 +319,9 @@ fn new_recipients_open_the_next_snapshot_and_former_ones_do_not() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let refused = runtime.block_on(async {
         let reader =
-            SiteReader::open(engine.spool_reader(), &key, Access::Identity(leaver), Choice::Accepted).await.expect("opens");
+            SiteReader::open(engine.spool_reader(), &key, Access::Identity(leaver), Choice::Accepted)
+                .await
+                .expect("opens");
         reader.unlock().await
     });
     assert!(refused.is_err());
@@ -358,4 +380,17 @@ fn what_spills_to_disk_comes_back_whole() {
         }
     }
     assert_eq!(found, 200);
+}
+
+#[test]
+fn a_site_whose_first_extract_is_empty_waits_for_a_real_one() {
+    let mut site = Site::new();
+    let mut engine = site.engine();
+    assert_eq!(sequence(&site.snapshot(&mut engine)), (1, "held"));
+    assert_eq!(sequence(&site.snapshot(&mut engine)), (1, "heartbeat, held"));
+    site.put_practice(8);
+    let report = site.snapshot(&mut engine);
+    assert_eq!(sequence(&report), (2, "snapshot"));
+    assert_eq!(report.patients, 8);
+    assert!(site.records(&engine).len() > 8);
 }
