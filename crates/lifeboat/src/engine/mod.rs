@@ -7,6 +7,7 @@
 //! Killing the process at any moment loses nothing that was acknowledged: the spool is written in the
 //! order packs, index, manifest, log, checkpoint, and the state database is committed last.
 
+mod basis;
 mod dictionary;
 mod directory;
 mod epoch;
@@ -15,6 +16,7 @@ mod grouper;
 mod harvest;
 mod history;
 mod host_key;
+mod job;
 mod ledger;
 mod publish;
 mod report;
@@ -23,6 +25,7 @@ mod source;
 mod state;
 mod stream;
 mod survey;
+mod survey_pass;
 
 pub use error::EngineError;
 pub use host_key::{HostKey, HostKeyError};
