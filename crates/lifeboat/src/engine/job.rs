@@ -7,7 +7,7 @@ use super::harvest::{Built, Harvest, Product};
 use super::ledger::Ledger;
 use super::publish::Base;
 use super::report::{Progress, SnapshotReport, Stage, UnreadableInput};
-use super::source::Listing;
+use super::source::{Listing, SourceError};
 use super::state::StateReader;
 use super::stream::stream;
 use super::survey::Digester;
@@ -26,14 +26,36 @@ pub(super) struct Job<'a> {
     pub(super) listing: &'a Listing,
     pub(super) surveyed: &'a Surveyed,
     pub(super) basis: &'a Basis,
-    pub(super) window: &'a DayWindow,
+    pub(super) window: DayWindow,
     pub(super) today: Date,
     pub(super) progress: &'a dyn Progress,
 }
 
 impl Job<'_> {
-    /// Builds and seals the wanted records; returns the dictionary under which that was done.
-    pub(super) fn harvest(
+    /// Brings the ledger up to the source; returns the dictionary under which that was done.
+    pub(super) fn apply(
+        &self,
+        reader: &StateReader,
+        plan: &RecordPlan,
+        ledger: &mut Ledger<'_>,
+        report: &mut SnapshotReport,
+    ) -> Result<Option<Dictionary>, EngineError> {
+        let dictionary = self.harvest(reader, plan, ledger, report)?;
+        for key in &plan.removed {
+            ledger.remove(*key)?;
+        }
+        for (key, source) in &plan.carried {
+            ledger.carry(*key, *source)?;
+        }
+        ledger.flush(&self.engine.history)?;
+        if !self.listing.is_unchanged() {
+            return Err(SourceError::Moved { path: self.engine.settings.source.clone() }.into());
+        }
+        Ok(dictionary)
+    }
+
+    /// Builds and seals the wanted records.
+    fn harvest(
         &self,
         reader: &StateReader,
         plan: &RecordPlan,
@@ -54,7 +76,7 @@ impl Job<'_> {
             state: reader,
             digester: Digester::new(self.engine.keys.host.digest_key()),
             lookup: &self.engine.keys.lookup,
-            window: self.window,
+            window: &self.window,
             survey: &self.surveyed.survey,
             wanted: &plan.wanted,
             shared: &shared,

@@ -1,11 +1,11 @@
 //! One snapshot from beginning to end.
 
-use super::basis::{basis, plan_records};
+use super::basis::{Basis, basis, plan_records};
 use super::job::Job;
 use super::ledger::Ledger;
 use super::publish;
 use super::report::{HeldReason, Outcome, Progress, SnapshotReport, Stage, UnreadableInput};
-use super::source::{self, Listing, SourceError};
+use super::source::{self, Listing};
 use super::state::{HeldSource, SiteState};
 use super::survey_pass::{Surveyed, day_window, practice_time_zone, survey};
 use super::{Acceptance, Engine, EngineError};
@@ -38,30 +38,11 @@ pub(super) fn take(
         writer.forget_records()?;
     }
     let mut ledger = Ledger::new(writer.records()?, &basis.site);
-    let job = Job {
-        engine,
-        listing: &listing,
-        surveyed: &surveyed,
-        basis: &basis,
-        window: &window,
-        today,
-        progress,
-    };
-    let dictionary = job.harvest(&reader, &plan, &mut ledger, &mut report)?;
-    for key in &plan.removed {
-        ledger.remove(*key)?;
-    }
-    for (key, source) in &plan.carried {
-        ledger.carry(*key, *source)?;
-    }
-    ledger.flush(&engine.history)?;
-    if !listing.is_unchanged() {
-        return Err(SourceError::Moved { path: engine.settings.source.clone() }.into());
-    }
-    // After a held snapshot, the accepted state needs a snapshot of its own even if nothing differs from it.
-    let newest_is_held = engine.history.newest().is_some_and(|newest| newest.manifest.is_held());
-    if !ledger.changes().any() && !basis.anew && !newest_is_held {
+    let job = Job { engine, listing: &listing, surveyed: &surveyed, basis: &basis, window, today, progress };
+    let dictionary = job.apply(&reader, &plan, &mut ledger, &mut report)?;
+    if says_nothing_new(engine, &basis, &ledger, &report) {
         drop(ledger);
+        writer.put_site(&basis.site.in_generation(surveyed.generation))?;
         writer.commit()?;
         return heartbeat(engine, report, false);
     }
@@ -99,6 +80,15 @@ pub(super) fn take(
     writer.put_site(&site)?;
     writer.commit()?;
     Ok(report)
+}
+
+/// Whether the newest snapshot still says all there is to say, so that a heartbeat is enough.
+///
+/// After a held snapshot, the accepted state needs a snapshot of its own even if nothing differs from it.
+fn says_nothing_new(engine: &Engine, basis: &Basis, ledger: &Ledger<'_>, report: &SnapshotReport) -> bool {
+    let newest_is_held = engine.history.newest().is_some_and(|newest| newest.manifest.is_held());
+    let same_unreadable = basis.site.unreadable == report.unreadable.len() as u64;
+    !ledger.changes().any() && !basis.anew && !newest_is_held && same_unreadable
 }
 
 /// What is kept of the site after an accepted snapshot.

@@ -192,6 +192,11 @@ impl SiteState {
         Self { held: self.held.clone(), ..Self::new(self.tip, epoch, recipients) }
     }
 
+    /// The same state, with every record compared under `generation`.
+    pub(crate) fn in_generation(&self, generation: [u8; 16]) -> Self {
+        Self { generation, ..self.clone() }
+    }
+
     /// Starts the state of an epoch that has no record yet.
     pub(crate) fn new(tip: ManifestId, epoch: EpochNumber, recipients: [u8; 16]) -> Self {
         Self {

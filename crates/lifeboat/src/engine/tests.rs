@@ -394,3 +394,30 @@ fn a_site_whose_first_extract_is_empty_waits_for_a_real_one() {
     assert_eq!(report.patients, 8);
     assert!(site.records(&engine).len() > 8);
 }
+
+#[test]
+fn inputs_that_become_unreadable_are_counted_in_a_new_manifest() {
+    let mut site = Site::new();
+    site.put_practice(8);
+    let mut engine = site.engine();
+    site.snapshot(&mut engine);
+    site.put("notes.txt", b"not FHIR");
+    let report = site.snapshot(&mut engine);
+    assert_eq!(sequence(&report), (2, "snapshot"));
+    assert_eq!(engine.history.newest().expect("a snapshot").manifest.feed.unreadable, 1);
+    assert_eq!(sequence(&site.snapshot(&mut engine)), (2, "heartbeat"));
+}
+
+#[test]
+fn a_new_kind_of_resource_in_the_feed_rebuilds_what_it_concerns_only_once() {
+    let mut site = Site::new();
+    for n in 0..6 {
+        site.put_json(&format!("{n}.json"), &patient(&n.to_string(), &format!("Family{n}")));
+    }
+    let mut engine = site.engine();
+    site.snapshot(&mut engine);
+    site.put_json("c.json", &condition("c", "0", "Asthma"));
+    let report = site.snapshot(&mut engine);
+    assert_eq!(report.changed, 6, "problems are none recorded for all others now, no longer not supplied");
+    assert_eq!(sequence(&site.snapshot(&mut engine)), (2, "heartbeat"));
+}
