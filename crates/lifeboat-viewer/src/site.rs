@@ -102,6 +102,7 @@ impl OpenSite {
     /// Asks all replicas and opens the freshest that verifies and opens.
     pub(crate) async fn open(keys: Keys, clock: &dyn Clock) -> Result<Self, OpenError> {
         let mut asked = ask::all(&keys.replicas, keys.verification_key.as_ref(), keys.site.as_ref()).await;
+        asked.extend(keys.not_understood.iter().cloned().map(Asked::not_understood));
         let order = standing::reading_order(&answers(&asked));
         if order.is_empty() {
             let answers = answers(&asked);
@@ -153,7 +154,10 @@ impl OpenSite {
     /// Asks all replicas again with the same keys; says when what is shown has changed.
     pub async fn ask_again(&self, clock: &dyn Clock) -> Result<Self, OpenError> {
         let mut again = Self::open(self.keys.clone(), clock).await?;
-        if again.snapshot() != self.snapshot() {
+        if again.snapshot() == self.snapshot() {
+            again.moved.clone_from(&self.moved);
+            again.reading().unreadable.clone_from(&self.reading().unreadable);
+        } else {
             let (before, after) =
                 (show_instant(ask::as_of(&self.head)), show_instant(ask::as_of(&again.head)));
             again.moved =

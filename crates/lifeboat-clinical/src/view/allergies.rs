@@ -31,6 +31,9 @@ const PARTLY_NONE: &[&str] = &[
 /// Codes that say that nothing is known either way.
 const NO_INFORMATION: &[&str] = &["1287211007", "no-allergy-info"];
 
+/// Words that take something back from what was said before them.
+const EXCEPTIONS: &[&str] = &["except", "excepting", "apart", "but", "although"];
+
 /// What an entry among the allergies says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Says {
@@ -118,7 +121,10 @@ fn what_it_says(item: At<'_>) -> Says {
     let among = |list: &[&str]| {
         list.iter().any(|entry| datatypes::has_code(code, entry) || words.as_deref() == Some(*entry))
     };
-    if among(NONE_KNOWN) {
+    let says_none = among(NONE_KNOWN) || among(PARTLY_NONE) || among(NO_INFORMATION);
+    if says_none && contradicts_itself(item) {
+        Says::Allergic
+    } else if among(NONE_KNOWN) {
         Says::NoneKnown
     } else if among(PARTLY_NONE) {
         Says::PartlyNone
@@ -127,6 +133,18 @@ fn what_it_says(item: At<'_>) -> Says {
     } else {
         Says::Allergic
     }
+}
+
+/// Says whether an entry that is coded as none names an exception, or a reaction: then it is read as an allergy.
+fn contradicts_itself(item: At<'_>) -> bool {
+    let code = item.field("code");
+    let mut texts = code.items().filter_map(|code| code.field("text").peek()).map(str::to_lowercase);
+    let mut makes_an_exception = || {
+        texts.any(|text| {
+            EXCEPTIONS.iter().any(|word| text.split(|c: char| !c.is_alphabetic()).any(|said| said == *word))
+        })
+    };
+    item.field("reaction").items().next().is_some() || makes_an_exception()
 }
 
 /// Says whether the entry holds today; one without a status does.

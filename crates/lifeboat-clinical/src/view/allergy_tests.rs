@@ -41,11 +41,26 @@ fn code(code: &str) -> Value {
 }
 
 #[test]
+fn an_allergy_outside_its_section_is_in_the_header_all_the_same() {
+    use SectionState as S;
+    for (id, state) in [(SectionId::OtherItems, S::NoneRecorded), (SectionId::Alerts, S::Recorded)] {
+        let own: Vec<Value> = if state == S::Recorded { vec![none_known()] } else { Vec::new() };
+        let mut stray = penicillin();
+        stray["id"] = json!("stray");
+        let view = view_of(patient(), &[(id, S::Recorded, vec![stray]), (SectionId::Allergies, state, own)]);
+        assert_eq!(view.allergies.words(), "Known allergies", "{id:?}");
+    }
+}
+
+#[test]
 fn an_allergy_in_whatever_shape_makes_allergies_known() {
     use SectionState as S;
     let bare = json!({"resourceType": "AllergyIntolerance", "code": {"text": "Nuts"}});
     let journal = json!({"resourceType": "Condition", "code": coded("91936005", "Allergy to penicillin")});
     let unconfirmed = with(penicillin(), "verificationStatus", code("unconfirmed"));
+    let mut excepting = coded("716186003", "No known allergy");
+    excepting["text"] = json!("No known allergies except penicillin");
+    let reacting = with(none_known(), "reaction", json!([{"manifestation": [{"text": "Anaphylaxis"}]}]));
     check(
         "Known allergies",
         vec![
@@ -56,6 +71,8 @@ fn an_allergy_in_whatever_shape_makes_allergies_known() {
             ("in a withheld section", S::Withheld, vec![penicillin()]),
             ("unconfirmed", S::Recorded, vec![unconfirmed]),
             ("although none is claimed", S::NoneRecorded, vec![penicillin()]),
+            ("none known but for one", S::Recorded, vec![allergy(excepting.clone())]),
+            ("none known, with a reaction", S::Recorded, vec![reacting.clone()]),
             ("without a substance", S::Recorded, vec![json!({"resourceType": "AllergyIntolerance"})]),
         ],
     );

@@ -126,21 +126,35 @@ fn age_at(born: PartialDate, died: PartialDate) -> Option<String> {
 
 /// Returns the NHS number as it is shown, and what is doubtful about it.
 fn nhs(patient: At<'_>) -> (String, Option<String>) {
-    for identifier in patient.field("identifier").items().filter(|identifier| is_nhs(*identifier)) {
-        let Some(value) = identifier.field("value").text() else { continue };
-        let status = identifier.field("extension").items().find(|extension| {
-            extension.field("url").peek().is_some_and(|url| url.contains("NHSNumberVerificationStatus"))
-        });
-        let status = status.map_or(At::NOTHING, |status| status.field("valueCodeableConcept"));
-        let verified =
-            datatypes::has_code(status, "number-present-and-verified") || datatypes::has_code(status, "01");
-        let words = if verified { None } else { datatypes::concept(status) };
-        return match nhs_number::parse(value) {
-            Some(digits) => (nhs_number::format(&digits), words),
-            None => (value.to_owned(), Some(words.unwrap_or_else(|| "not a valid NHS number".to_owned()))),
-        };
+    let Some(identifier) = nhs_identifier(patient) else { return (NOT_KNOWN.to_owned(), None) };
+    let value = identifier.field("value").text().unwrap_or_default();
+    let status = identifier.field("extension").items().find(|extension| {
+        extension.field("url").peek().is_some_and(|url| url.contains("NHSNumberVerificationStatus"))
+    });
+    let status = status.map_or(At::NOTHING, |status| status.field("valueCodeableConcept"));
+    let verified =
+        datatypes::has_code(status, "number-present-and-verified") || datatypes::has_code(status, "01");
+    let former = is_former(identifier).then(|| "a former number".to_owned());
+    let words = former.or_else(|| if verified { None } else { datatypes::concept(status) });
+    match nhs_number::parse(value) {
+        Some(digits) => (nhs_number::format(&digits), words),
+        None => (value.to_owned(), Some(words.unwrap_or_else(|| "not a valid NHS number".to_owned()))),
     }
-    (NOT_KNOWN.to_owned(), None)
+}
+
+fn is_former(identifier: At<'_>) -> bool {
+    identifier.field("use").is("old") || identifier.path(&["period", "end"]).exists()
+}
+
+/// Returns the identifier with the NHS number in use: a valid one before an invalid one, and a former one last.
+fn nhs_identifier(patient: At<'_>) -> Option<At<'_>> {
+    let numbers = patient.field("identifier").items().filter(|identifier| is_nhs(*identifier));
+    let told = numbers.filter_map(|identifier| {
+        let value = identifier.field("value").peek()?.trim();
+        let rank = (is_former(identifier), nhs_number::parse(value).is_none());
+        (!value.is_empty()).then_some((rank, identifier))
+    });
+    told.min_by_key(|(rank, _)| *rank).map(|(_, identifier)| identifier)
 }
 
 fn is_nhs(identifier: At<'_>) -> bool {
@@ -294,9 +308,15 @@ fn other_rows<'n>(
             rows.push(pair("Language", detail));
         }
     }
+    let in_use = nhs_identifier(patient);
     for identifier in patient.field("identifier").items() {
         let Some(value) = identifier.field("value").text() else { continue };
-        if !is_nhs(identifier) {
+        if is_nhs(identifier) {
+            let is_in_use = in_use.is_some_and(|used| used.address() == identifier.address());
+            if !is_in_use {
+                rows.push(pair("Other NHS number", value));
+            }
+        } else {
             let kind = datatypes::concept(identifier.field("type"));
             rows.push(pair(kind.unwrap_or_else(|| "Identifier".to_owned()), value));
         }

@@ -145,6 +145,11 @@ impl<'n> At<'n> {
         !matches!(self.kind(), None | Some(Kind::Null))
     }
 
+    /// Returns what tells this place in the tree from every other one.
+    pub(crate) fn address(self) -> Option<usize> {
+        self.0.map(|node| std::ptr::from_ref(node).addr())
+    }
+
     pub(crate) fn is_object(self) -> bool {
         matches!(self.kind(), Some(Kind::Object(_)))
     }

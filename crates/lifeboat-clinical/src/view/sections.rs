@@ -1,5 +1,7 @@
 //! The sections of a record: which items each has, what its state is, and what to say about it.
 
+use std::collections::HashSet;
+
 use super::allergies;
 use super::datatypes;
 use super::entries;
@@ -50,7 +52,7 @@ pub(crate) fn sections<'n>(held: &Held<'n>) -> (AllergyHeader, Vec<String>, Vec<
         held,
         allergies.section,
         allergies.state,
-        &allergies.items,
+        &everywhere(held, &allergies.items),
         incompleteness(allergies),
     );
     let alerts = active_alerts(&at(SectionId::Alerts).items);
@@ -58,6 +60,16 @@ pub(crate) fn sections<'n>(held: &Held<'n>) -> (AllergyHeader, Vec<String>, Vec<
         other.tables.extend(row::tables(held, &[&entries::NAMED], &named));
     }
     (header, alerts, views)
+}
+
+/// Returns the items of the allergies, and every allergy that the record holds outside that section: the header must
+/// not miss one because it is listed elsewhere, or nowhere.
+fn everywhere<'n>(held: &Held<'n>, items: &[At<'n>]) -> Vec<At<'n>> {
+    let listed: HashSet<_> = items.iter().map(|item| item.address()).collect();
+    let stray = held.all().map(|(_, resource)| resource).filter(|resource| {
+        kind_of(*resource) == Some("AllergyIntolerance") && !listed.contains(&resource.address())
+    });
+    items.iter().copied().chain(stray).collect()
 }
 
 /// Says whether a resource is shown with the banner, among the contacts.

@@ -132,6 +132,25 @@ fn the_dead_the_departed_and_the_restricted_are_flagged() {
 }
 
 #[test]
+fn the_nhs_number_in_use_is_shown_and_the_others_are_listed() {
+    let number = |value: &str, usage: &str| json!({"system": "https://fhir.nhs.uk/Id/nhs-number", "use": usage, "value": value});
+    let (old, bad, good) =
+        (number("9990000026", "old"), number("12", "official"), number("9990000018", "official"));
+    let cases = [
+        (json!([old, bad, good]), "999 000 0018", None),
+        (json!([good, old]), "999 000 0018", None),
+        (json!([old, bad]), "12", Some("not a valid NHS number")),
+        (json!([old]), "999 000 0026", Some("a former number")),
+    ];
+    for (identifiers, nhs, note) in cases {
+        let others = identifiers.as_array().map_or(0, Vec::len) - 1;
+        let view = view_of(with(patient(), "identifier", identifiers), &[]);
+        assert_eq!((view.banner.nhs.as_str(), view.banner.nhs_note.as_deref()), (nhs, note));
+        assert_eq!(all_texts(&view).matches("Other NHS number").count(), others, "{nhs}");
+    }
+}
+
+#[test]
 fn nothing_of_a_restricted_patient_says_where_they_are() {
     let mut patient = patient();
     patient["meta"] = json!({"security": [{"code": "V"}]});

@@ -47,14 +47,15 @@ pub fn printed(banner: &Banner) -> Markup {
     html! { (banner.name) " · Born " (known(&banner.born)) " · NHS No. " (known(&banner.nhs)) }
 }
 
-/// Renders the allergy header.
-pub fn allergies(header: &AllergyHeader) -> Markup {
+/// Renders the allergy header; `notes` say what else must be known before a list of known allergies is relied on.
+pub fn allergies(header: &AllergyHeader, notes: &[String]) -> Markup {
     match header {
         AllergyHeader::Known(lines) => html! {
             section.lb-allergies.lb-allergies--known aria-label="Allergies" {
                 (warning_sign())
                 h2 { (header.words()) }
                 ul { @for line in lines { li { (allergy(line)) } } }
+                @for note in notes { p.lb-warn { (note) } }
             }
         },
         AllergyHeader::NoneKnown { recorded, recorder } => html! {

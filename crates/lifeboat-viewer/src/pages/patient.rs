@@ -1,5 +1,6 @@
 //! One patient's record: banner, allergies, the list of sections, and every section with its state.
 
+use lifeboat_clinical::SectionId;
 use lifeboat_clinical::view::{AllergyHeader, Banner, PatientView};
 use maud::{Markup, html};
 
@@ -8,7 +9,10 @@ use super::{banner, section};
 
 /// Renders a record.
 pub fn page(frame: &Frame<'_>, patient: &PatientView) -> Markup {
-    let top = html! { (banner::banner(&patient.banner, age(frame))) (banner::allergies(&patient.allergies)) };
+    // A list of allergies that is not whole, or that the record contradicts, says so where it is read.
+    let section = patient.sections.iter().find(|section| section.id == SectionId::Allergies);
+    let notes = section.map_or(&[][..], |section| &section.notes);
+    let top = html! { (banner::banner(&patient.banner, age(frame))) (banner::allergies(&patient.allergies, notes)) };
     let content = html! {
         (section::jump(&patient.sections))
         @for one in &patient.sections { (section::section(one)) }
@@ -28,7 +32,7 @@ fn age<'a>(frame: &Frame<'a>) -> Option<&'a str> {
 /// copy with what is wrong there.
 pub fn unreadable(frame: &Frame<'_>, known: &Banner, tried: &[(String, String)]) -> Markup {
     let header = AllergyHeader::Unavailable { why: "The record cannot be read in this copy".to_owned() };
-    let top = html! { (banner::banner(known, age(frame))) (banner::allergies(&header)) };
+    let top = html! { (banner::banner(known, age(frame))) (banner::allergies(&header, &[])) };
     let content = html! {
         div.nhsuk-warning-callout {
             h2.nhsuk-warning-callout__label { "Record unreadable in this copy" }

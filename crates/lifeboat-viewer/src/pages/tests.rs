@@ -185,13 +185,25 @@ fn the_allergy_header_has_exactly_one_of_its_four_states() {
     const WORDS: [&str; 4] =
         ["Known allergies", "No known allergies", "Allergies not recorded", "Allergies unavailable"];
     for (at, header) in samples::allergies("harmless").iter().enumerate() {
-        let html = super::banner::allergies(header).into_string();
+        let html = super::banner::allergies(header, &[]).into_string();
         for (other, words) in WORDS.iter().enumerate() {
             assert_eq!(html.contains(&format!("<h2>{words}</h2>")), other == at, "{words}: {html}");
         }
         let asks = matches!(header, AllergyHeader::NotRecorded | AllergyHeader::Unavailable { .. });
         assert_eq!(html.contains("ask"), asks);
     }
+}
+
+#[test]
+fn known_allergies_that_are_not_all_say_so_beside_them() {
+    let strip = samples::strip("x", AgeLevel::Green);
+    let [known, ..] = samples::allergies("Penicillin");
+    let mut record = samples::patient("x", known);
+    record.sections[0].id = SectionId::Allergies;
+    record.sections[0].notes = vec!["Items excluded due to confidentiality".to_owned()];
+    let html = patient::page(&frame(&strip), &record).into_string();
+    let header = html.split("lb-allergies--known").nth(1).and_then(|rest| rest.split("</section>").next());
+    assert!(header.is_some_and(|header| header.contains("Items excluded due to confidentiality")), "{html}");
 }
 
 #[test]

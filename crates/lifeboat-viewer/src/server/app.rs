@@ -217,7 +217,19 @@ pub fn frame<'a>(app: &App, strip: &'a Strip, form: &'a Token, place: Place) -> 
 
 /// Turns a page into a response.
 pub fn respond(status: StatusCode, page: Markup) -> Response {
-    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.into_string()).into_response()
+    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], visible(page.into_string()))
+        .into_response()
+}
+
+/// Replaces characters that reorder or hide what stands beside them by one that is seen: a dose or a number that
+/// carries such a character must not read as another.
+fn visible(page: String) -> String {
+    if page.contains(is_deceptive) { page.replace(is_deceptive, "\u{fffd}") } else { page }
+}
+
+fn is_deceptive(character: char) -> bool {
+    let is_control = character.is_control() && !matches!(character, '\n' | '\r' | '\t');
+    is_control || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Sends the browser to another address of ours.
@@ -245,7 +257,8 @@ pub fn random_failed(error: &RandomError) -> Response {
     )
 }
 
-fn stranger() -> Response {
+/// Returns the page for a browser without a session.
+pub fn stranger() -> Response {
     message_page(
         StatusCode::UNAUTHORIZED,
         &Message {
@@ -256,4 +269,23 @@ fn stranger() -> Response {
                  Or close the viewer and start it again.",
         },
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn characters_that_reorder_or_hide_text_are_made_visible() {
+        let cases = [
+            ("10 mg", "10 mg"),
+            ("\u{202e}gm 01\u{202c}", "\u{fffd}gm 01\u{fffd}"),
+            ("\u{2067}1\u{2069}", "\u{fffd}1\u{fffd}"),
+            ("a\0b\u{8}\u{85}", "a\u{fffd}b\u{fffd}\u{fffd}"),
+            ("line\nline\ttab é 10\u{a0}µg \u{200f}שלום", "line\nline\ttab é 10\u{a0}µg \u{200f}שלום"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(visible(text.to_owned()), expected, "{text:?}");
+        }
+    }
 }

@@ -75,6 +75,17 @@ pub enum Visit<S> {
     },
 }
 
+/// What stands behind a request that the browser made by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Glance {
+    /// The request carries no session, or another one's.
+    Stranger,
+    /// Nothing is open.
+    Locked,
+    /// A site is open.
+    Open,
+}
+
 #[derive(Debug)]
 struct Session<S> {
     cookie: Token,
@@ -155,6 +166,16 @@ impl<S: Clone> Desk<S> {
         match &session.open {
             None => Visit::Locked { form, reason: session.reason },
             Some(open) => Visit::Open { form, site: open.site.clone(), acknowledged: open.acknowledged },
+        }
+    }
+
+    /// Looks at who sends a request that the browser made by itself, which does not count as use.
+    pub fn glance(&mut self, cookie: Option<&str>, now: Timestamp) -> Glance {
+        self.expire(now);
+        match self.session_of(cookie) {
+            None => Glance::Stranger,
+            Some(session) if session.open.is_some() => Glance::Open,
+            Some(_) => Glance::Locked,
         }
     }
 
@@ -304,6 +325,14 @@ mod tests {
             panic!("locked")
         };
         assert_eq!(reason, Some(LockReason::Idle));
+    }
+
+    #[test]
+    fn what_the_browser_fetches_by_itself_does_not_keep_the_screen_open() {
+        let (mut desk, cookie) = launched(true);
+        assert_eq!(desk.glance(Some(cookie.reveal()), at(800)), Glance::Open);
+        assert_eq!(desk.glance(None, at(800)), Glance::Stranger);
+        assert_eq!(desk.glance(Some(cookie.reveal()), at(902)), Glance::Locked);
     }
 
     #[test]

@@ -11,9 +11,9 @@ use serde::Deserialize;
 
 use super::app::{
     AnySession, App, COOKIE_NAME, OpenSession, SignedForm, cookie, frame, message_page, random_failed,
-    respond, see_other,
+    respond, see_other, stranger,
 };
-use super::desk::LockReason;
+use super::desk::{Glance, LockReason};
 use crate::age::duration_words;
 use crate::pages::layout::{Frame, Place};
 use crate::pages::message::Message;
@@ -22,6 +22,8 @@ use crate::pages::{acknowledge, copy, unlock};
 use crate::token::Token;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+/// Takes pages that the browser keeps for the way back out of its memory as well.
+const CLEARED: HeaderValue = HeaderValue::from_static("\"cache\", \"storage\"");
 
 /// Exchanges a launch token for the session's cookie and goes to the day list.
 pub async fn launch(State(app): State<App>, Path(token): Path<String>) -> Response {
@@ -137,7 +139,7 @@ pub async fn lock(
 ) -> Response {
     app.desk().lock(LockReason::ByHand);
     let mut response = see_other("/unlock");
-    response.headers_mut().insert(CLEAR_SITE_DATA, HeaderValue::from_static("\"cache\", \"storage\""));
+    response.headers_mut().insert(CLEAR_SITE_DATA, CLEARED);
     response
 }
 
@@ -146,10 +148,20 @@ pub async fn lock(
 pub struct Nothing {}
 
 /// The page to which an idle screen goes by itself.
-pub async fn locked(session: AnySession) -> Response {
-    if session.site.is_none() {
-        return see_other("/unlock");
-    }
+///
+/// The browser comes here without anybody's doing, so coming here is not use.
+pub async fn locked(State(app): State<App>, headers: HeaderMap) -> Response {
+    let glance = app.desk().glance(cookie(&headers), app.now());
+    let mut response = match glance {
+        Glance::Stranger => return stranger(),
+        Glance::Locked => see_other("/unlock"),
+        Glance::Open => hidden(),
+    };
+    response.headers_mut().insert(CLEAR_SITE_DATA, CLEARED);
+    response
+}
+
+fn hidden() -> Response {
     message_page(
         StatusCode::OK,
         &Message {

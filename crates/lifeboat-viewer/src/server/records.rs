@@ -11,7 +11,9 @@ use lifeboat_format::RecordKey;
 use lifeboat_replica::OpenedRecord;
 use serde::Deserialize;
 
-use super::app::{App, OpenSession, Records, SignedForm, frame, random_failed, respond, see_other};
+use super::app::{
+    App, OpenSession, Records, SignedForm, frame, message_page, random_failed, respond, see_other,
+};
 use super::entry::ask_again;
 use super::handles::Query;
 use crate::age::show_day;
@@ -44,6 +46,9 @@ pub async fn day(State(app): State<App>, Records(session): Records, Path(day): P
 
 async fn show_day_list(app: &App, session: &OpenSession, day: Date) -> Response {
     let (site, record) = read(app, &session.site, Wanted::Day(day)).await;
+    if let Some(elsewhere) = acknowledge_first(app, session, &site) {
+        return elsewhere;
+    }
     let content = match record {
         Ok(Some(record)) => match day_list_view(&record.bytes) {
             Ok(view) => match sessions(app, &site, &view) {
@@ -110,7 +115,9 @@ pub async fn found(
     let Some(query) = app.desk().search(&handle) else { return see_other("/search") };
     let site = Arc::clone(&session.site);
     let text = query.clone();
-    let hits = tokio::task::spawn_blocking(move || site.people().find(text.text())).await.unwrap_or_default();
+    let found = tokio::task::spawn_blocking(move || site.people().find(text.text())).await;
+    // A search that failed must not look like one that found nobody.
+    let Ok(hits) = found else { return search_failed() };
     let more = hits.len().saturating_sub(RESULTS_MAX);
     let is_cut_short = hits.len() >= RESULTS_FOUND_MAX;
     let lines: Result<Vec<_>, _> = hits
@@ -137,15 +144,23 @@ pub async fn patient(
 ) -> Response {
     let Some(key) = app.desk().key(&handle) else { return not_here(&app, &session) };
     let (site, record) = read(&app, &session.site, Wanted::Patient(key)).await;
+    if let Some(elsewhere) = acknowledge_first(&app, &session, &site) {
+        return elsewhere;
+    }
     let strip = site.strip(app.now(), &app.ages);
     let frame = frame(&app, &strip, &session.form, Place::Elsewhere);
     let why = match record {
-        Ok(Some(record)) => match patient_view(&record.bytes, practice_day(app.now())) {
-            Ok(view) => return respond(StatusCode::OK, patient_page::page(&frame, &view)),
-            Err(_) => Unreadable {
-                tried: vec![(site.reading_name(), "its content is not a patient's record".to_owned())],
-            },
-        },
+        Ok(Some(record)) => {
+            // On a thread of its own: a large record is work, and a failure there is a record that cannot be read.
+            let today = practice_day(app.now());
+            let view = tokio::task::spawn_blocking(move || patient_view(&record.bytes, today)).await;
+            match view {
+                Ok(Ok(view)) => return respond(StatusCode::OK, patient_page::page(&frame, &view)),
+                Ok(Err(_)) | Err(_) => Unreadable {
+                    tried: vec![(site.reading_name(), "its content is not a patient's record".to_owned())],
+                },
+            }
+        }
         Ok(None) => {
             Unreadable { tried: vec![(site.reading_name(), "the snapshot holds no such record".to_owned())] }
         }
@@ -158,6 +173,13 @@ pub async fn patient(
         }
         None => not_here(&app, &session),
     }
+}
+
+/// Sends the reader to the acknowledgement when reading moved to another snapshot that is too old to be shown without.
+fn acknowledge_first(app: &App, session: &OpenSession, site: &OpenSite) -> Option<Response> {
+    let moved = site.snapshot() != session.site.snapshot();
+    let needs = moved && site.age(app.now(), &app.ages).needs_acknowledgement;
+    needs.then(|| see_other("/acknowledge"))
 }
 
 /// Reads a record; when no copy gives it, asks all replicas again and tries once more.
@@ -232,6 +254,18 @@ fn line(app: &App, site: &OpenSite, key: RecordKey) -> Result<Option<PersonLine>
     line.href = href;
     line.is_unreadable = site.is_unreadable(&key);
     Ok(Some(line))
+}
+
+fn search_failed() -> Response {
+    tracing::error!(name: "search_failed", "search failed");
+    message_page(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        &Message {
+            heading: "The search failed",
+            text: "That does not mean that the patient is not in this copy.",
+            remedy: "Go back and search by something else, such as the date of birth or the NHS number.",
+        },
+    )
 }
 
 fn sentences(unreadable: &Unreadable) -> String {

@@ -302,6 +302,61 @@ async fn an_idle_screen_locks_and_its_addresses_die() {
 }
 
 #[tokio::test]
+async fn a_page_left_alone_in_one_tab_does_not_keep_another_open() {
+    let world = World::new();
+    let (_running, mut browser) = world.open().await;
+    world.clock.set(at(600 + 500));
+    assert_eq!(browser.fetch("/").await.status, 200, "somebody uses one tab");
+    world.clock.set(at(600 + 905));
+    let left = browser.fetch("/locked").await;
+    assert!(left.status == 200 && left.body.contains("Hidden because nobody used it"));
+    assert!(left.header("clear-site-data").is_some());
+    world.clock.set(at(600 + 500 + 901));
+    assert_eq!(browser.fetch("/locked").await.header("location"), Some("/unlock"));
+    assert_eq!(browser.fetch("/").await.header("location"), Some("/unlock"));
+}
+
+#[tokio::test]
+async fn moving_to_an_old_snapshot_in_mid_session_asks_for_acknowledgement_first() {
+    let mut world = World::new();
+    let next = content(&world.practice);
+    world.practice.snapshot(next, at(80 * HOUR), Verdict::Accepted);
+    world.practice.write_to(&world.replica("two"));
+    world.clock.set(at(80 * HOUR + 60));
+    let (_running, mut browser) = world.open().await;
+    let address = browser.fetch("/day/2026-11-21").await.links_to("/p/").remove(0);
+    std::fs::remove_dir_all(world.replica("two")).expect("a removed replica");
+    let answer = browser.fetch(&address).await;
+    assert_eq!((answer.status, answer.header("location")), (303, Some("/acknowledge")));
+    assert!(!answer.body.contains("TESTING"));
+    let page = browser.fetch("/acknowledge").await;
+    assert!(page.body.contains("3 days 8 hours old") && page.body.contains("Copy changed:"), "{}", page.body);
+    let form = format!("form_token={}", page.form_token());
+    assert_eq!(browser.post("/refresh", &form).await.status, 303);
+    let page = browser.fetch("/copy").await;
+    assert!(page.body.contains("Copy changed:"), "asking again does not hide it: {}", page.body);
+    assert_eq!(browser.post("/acknowledge", &form).await.status, 303);
+    assert!(browser.fetch(&address).await.body.contains("TESTING, Adam (Mr)"));
+}
+
+#[tokio::test]
+async fn a_replica_that_a_kit_names_strangely_does_not_keep_the_others_from_opening() {
+    let world = World::new();
+    let good = url::Url::from_file_path(world.replica("one")).expect("an absolute folder").to_string();
+    let strange = [("new", "carrier-pigeon://loft"), ("<b>", "file:///nowhere\0"), ("odd", "")];
+    let mut urls: Vec<(&str, String)> = strange.map(|(name, url)| (name, url.to_owned())).to_vec();
+    world.practice.write_kit_of_urls(&world.kit(), &urls);
+    let refused = world.source().open(Some(SecretString::from(PASSPHRASE)), &*world.clock).await;
+    assert!(refused.is_err());
+    urls.push(("one", good));
+    world.practice.write_kit_of_urls(&world.kit(), &urls);
+    let (_running, mut browser) = world.open().await;
+    let page = browser.fetch("/").await.body;
+    assert!(page.contains("TESTING, Adam") && page.contains("1 of 4 copies agree"), "{page}");
+    assert!(page.contains("Copy new cannot be reached: this version does not understand"), "{page}");
+}
+
+#[tokio::test]
 async fn an_old_copy_is_acknowledged_before_records_are_shown() {
     let world = World::new();
     world.clock.set(at(73 * HOUR));

@@ -9,7 +9,7 @@ use lifeboat_format::log::Entry;
 use lifeboat_format::{
     Manifest, ManifestId, ObjectKey, SITE_BYTES_MAX, SiteCode, SiteDescription, VerificationKey, VerifiedHead,
 };
-use lifeboat_replica::{ErrorClass, ReadError, Reader, newest};
+use lifeboat_replica::{ErrorClass, ReadError, Reader, ReplicaName, newest};
 use tokio::time::Instant;
 
 use super::source::NamedReplica;
@@ -28,6 +28,14 @@ pub(crate) struct Asked {
     pub(crate) answer: Answer,
     pub(crate) reader: Option<Reader>,
     pub(crate) head: Option<VerifiedHead>,
+}
+
+impl Asked {
+    /// Makes the answer of a replica that the kit names in a way that this version cannot follow.
+    pub(crate) fn not_understood(name: ReplicaName) -> Self {
+        let why = "this version does not understand where the kit says that it is".to_owned();
+        Self { answer: Answer { name, finding: Finding::Unreachable(why) }, reader: None, head: None }
+    }
 }
 
 /// The snapshot that a head leads to: the newest accepted one, or the newest of all when none ever was.

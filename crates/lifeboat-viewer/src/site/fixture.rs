@@ -175,9 +175,16 @@ impl Practice {
 
     /// Writes a kit that names folders as replicas.
     pub(crate) fn write_kit(&self, path: &Path, replicas: &[(&str, &Path)]) {
-        let replica = |(name, folder): &(&str, &Path)| KitReplica {
+        let url = |folder: &Path| url::Url::from_file_path(folder).expect("an absolute folder").to_string();
+        let urls: Vec<(&str, String)> = replicas.iter().map(|(name, folder)| (*name, url(folder))).collect();
+        self.write_kit_of_urls(path, &urls);
+    }
+
+    /// Writes a kit that names addresses as replicas, sensible or not.
+    pub(crate) fn write_kit_of_urls(&self, path: &Path, replicas: &[(&str, String)]) {
+        let replica = |(name, url): &(&str, String)| KitReplica {
             name: (*name).to_owned(),
-            url: url::Url::from_file_path(folder).expect("an absolute folder").to_string(),
+            url: url.clone(),
             options: KitOptions::default(),
         };
         let kit = Kit {

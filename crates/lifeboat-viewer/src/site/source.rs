@@ -4,7 +4,9 @@ use std::fmt;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use lifeboat_format::{Identity, KIT_EXTENSION, Kit, Passphrase, SiteCode, VerificationKey, WORK_FACTOR_MAX};
+use lifeboat_format::{
+    Identity, KIT_EXTENSION, Kit, KitReplica, Passphrase, SiteCode, VerificationKey, WORK_FACTOR_MAX,
+};
 use lifeboat_replica::{Access, ReplicaLocation, ReplicaName, ReplicaOptions, ReplicaUrl};
 use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
@@ -107,6 +109,8 @@ pub(crate) struct Keys {
     pub(crate) verification_key: Option<VerificationKey>,
     pub(crate) site: Option<SiteCode>,
     pub(crate) replicas: Vec<NamedReplica>,
+    /// Replicas that the kit names in a way that this version does not understand.
+    pub(crate) not_understood: Vec<ReplicaName>,
 }
 
 impl Keys {
@@ -218,6 +222,7 @@ impl Source {
                     verification_key: verification_key.clone(),
                     site: None,
                     replicas: self.replicas.clone(),
+                    not_understood: Vec::new(),
                 })
             }
             Opens::BreakGlass { verification_key } => Ok(Keys {
@@ -225,6 +230,7 @@ impl Source {
                 verification_key: verification_key.clone(),
                 site: None,
                 replicas: self.replicas.clone(),
+                not_understood: Vec::new(),
             }),
         }
     }
@@ -240,14 +246,19 @@ fn is_kit(text: &str) -> bool {
 }
 
 fn kit_keys(kit: &Kit, more: &[NamedReplica]) -> Result<Keys, OpenError> {
-    let mut replicas = Vec::new();
-    for replica in &kit.replicas {
-        let name = replica.name.parse().map_err(|_| OpenError::KitReplica)?;
-        let url: ReplicaUrl = replica.url.parse().map_err(|_| OpenError::KitReplica)?;
-        let options = ReplicaOptions::from_pairs(&replica.options.0).map_err(|_| OpenError::KitReplica)?;
-        replicas.push(NamedReplica { name, location: ReplicaLocation { url, options } });
+    let (mut replicas, mut not_understood) = (Vec::new(), Vec::new());
+    for (at, replica) in kit.replicas.iter().enumerate().take(REPLICAS_MAX) {
+        let numbered = || format!("replica-{}", at + 1).parse().unwrap_or_else(|_| ReplicaName::spool());
+        let name = replica.name.parse().unwrap_or_else(|_| numbered());
+        match kit_location(replica) {
+            Some(location) => replicas.push(NamedReplica { name, location }),
+            None => not_understood.push(name),
+        }
     }
     replicas.extend(more.iter().cloned());
+    if replicas.is_empty() && !not_understood.is_empty() {
+        return Err(OpenError::KitReplica);
+    }
     replicas.truncate(REPLICAS_MAX);
     number_namesakes(&mut replicas);
     Ok(Keys {
@@ -255,7 +266,16 @@ fn kit_keys(kit: &Kit, more: &[NamedReplica]) -> Result<Keys, OpenError> {
         verification_key: Some(kit.verification_key.clone()),
         site: Some(kit.site.clone()),
         replicas,
+        not_understood,
     })
+}
+
+/// Reads where a kit says that a replica is; nothing when this version does not understand it, so that one such
+/// replica does not keep the others from being opened.
+fn kit_location(replica: &KitReplica) -> Option<ReplicaLocation> {
+    let url: ReplicaUrl = replica.url.parse().ok()?;
+    let options = ReplicaOptions::from_pairs(&replica.options.0).ok()?;
+    Some(ReplicaLocation { url, options })
 }
 
 fn name_replicas(given: &[&String], options: &[String]) -> Result<Vec<NamedReplica>, SourceError> {

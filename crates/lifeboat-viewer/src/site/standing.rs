@@ -84,9 +84,11 @@ pub fn verification(answers: &[Answer], shown: &Holding, key: KeyOrigin) -> Veri
     let mut problems: Vec<String> =
         compared.iter().filter_map(|(answer, relation)| problem(answer, *relation)).collect();
     let mut level = if problems.is_empty() { VerificationLevel::Good } else { VerificationLevel::Warning };
-    let mut sentence = match answers.len() {
-        1 => "Verified: the only copy asked".to_owned(),
-        all => format!("Verified: {agreeing} of {all} copies agree"),
+    let mut sentence = match (agreeing, answers.len()) {
+        (0, 1) => "NOT WHOLE: the only copy asked has a fault".to_owned(),
+        (0, all) => format!("NOT WHOLE: none of {all} copies is without a fault"),
+        (_, 1) => "Verified: the only copy asked".to_owned(),
+        (_, all) => format!("Verified: {agreeing} of {all} copies agree"),
     };
     if compared.iter().any(|(_, relation)| *relation == Relation::Contradicts) {
         level = VerificationLevel::Bad;
@@ -253,6 +255,18 @@ mod tests {
             for (found, expected) in found.problems.iter().zip(problems) {
                 assert!(found.starts_with(expected), "{found}");
             }
+        }
+    }
+
+    #[test]
+    fn a_copy_in_which_a_fault_was_found_is_never_called_verified() {
+        let found = answers(vec![holds(5, "a"), holds(5, "a")]);
+        let shown = shown(&found, 0);
+        let damaged = || Finding::Damaged("a digest is wrong".to_owned());
+        for findings in [vec![damaged()], vec![damaged(), damaged()]] {
+            let found = verification(&answers(findings), shown, KeyOrigin::Given);
+            assert!(found.sentence.starts_with("NOT WHOLE"), "{}", found.sentence);
+            assert_eq!(found.level, VerificationLevel::Warning);
         }
     }
 
