@@ -66,8 +66,9 @@ fn every_deletion_is_found() {
     let files = copy.files();
     let mut names = Vec::new();
     let mut damages: Vec<Damage> = Vec::new();
-    for file in files.iter().filter(|file| !is_superseded(file, &files)).cloned() {
+    for file in files.iter().filter(|file| !is_superseded(file, &files)) {
         names.push(format!("{} deleted", file.display()));
+        let file = file.clone();
         damages.push(Box::new(move |folder| damage::delete(&folder.join(&file))));
     }
     copy.all_found(&names, damages);

@@ -40,9 +40,16 @@ pub enum Written {
 }
 
 impl Writer {
-    /// Opens a replica for writing; a folder must exist.
+    /// Opens a replica for writing; a folder must exist, and is swept of what a killed run left half-written.
+    ///
+    /// A site has one writer, so nothing else can be writing there.
     pub fn open(name: ReplicaName, location: &ReplicaLocation) -> Result<Self, WriteError> {
-        Ok(Self { reader: Reader::open(name, location)? })
+        let reader = Reader::open(name.clone(), location)?;
+        if let ReplicaUrl::Folder(path) = &location.url {
+            durable::remove_leftovers(path)
+                .map_err(|source| WriteError::Prepare { replica: name, source })?;
+        }
+        Ok(Self { reader })
     }
 
     /// Opens a replica for writing and makes its folder if it has one that is missing.

@@ -5,11 +5,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use lifeboat_replica::WriteError;
 use serde_json::{Value, json};
 
 use crate::config::{ConfigError, RecipientsError};
 use crate::demo::DemoError;
-use crate::engine::EngineError;
+use crate::engine::{EngineError, StateError};
 use crate::keys::{KeysError, SecretError};
 use crate::replicas::ReplicasError;
 use crate::restore::RestoreError;
@@ -215,7 +216,7 @@ impl CommandError {
                 "name the file with `--config FILE` or LIFEBOAT_CONFIG, or make one with `lifeboat init`"
             }
             CommandError::Config(_) => {
-                "`lifeboat config check` checks the file; docs/reference/configuration.md lists the settings"
+                "docs/reference/configuration.md lists the settings; `lifeboat config check` checks the file"
             }
             CommandError::Recipients(RecipientsError::NotAKey { .. }) => {
                 "`age-keygen -o identity.txt` makes a key pair and prints the public key, which begins with age1"
@@ -233,7 +234,19 @@ impl CommandError {
             CommandError::Keys(KeysError::Exists { .. }) => {
                 "keys are never overwritten, because copies made with them would become unusable; move them away if you mean it"
             }
-            CommandError::Engine(error) => return error.hint().map(str::to_owned),
+            CommandError::Keys(KeysError::Malformed { .. }) => {
+                "put the key back from where it is kept safe; a new one cannot take its place"
+            }
+            CommandError::Engine(EngineError::State(StateError::Open { .. })) => {
+                "make sure that this user may write it and that the disk has room; if it is damaged, move it away: \
+                 it is rebuilt from the source"
+            }
+            CommandError::Engine(EngineError::Spool(WriteError::Read(_))) => {
+                "`lifeboat verify --repair spool` puts back what the spool lacks, from a replica that is whole"
+            }
+            CommandError::Engine(error) => {
+                return error.hint().map(str::to_owned).or_else(|| hint_of_cause(error));
+            }
             CommandError::Replicas(error) => return error.hint(),
             CommandError::Restore(error) => return error.hint(),
             CommandError::Demo(error) => return error.hint(),
@@ -282,15 +295,31 @@ fn secret_hint(error: &SecretError) -> Option<String> {
     }
 }
 
-/// Lists the causes of an error, the nearest first.
+/// Lists the causes of an error, the nearest first; a cause that an earlier text quotes is not repeated.
 pub fn causes(error: &dyn Error) -> Vec<String> {
-    let mut texts = Vec::new();
+    let mut texts = vec![error.to_string()];
     let mut cause = error.source();
     while let Some(error) = cause {
-        texts.push(error.to_string());
+        let text = error.to_string().trim().to_owned();
+        if !texts.iter().any(|earlier| earlier.contains(&text)) {
+            texts.push(text);
+        }
         cause = error.source();
     }
+    texts.remove(0);
     texts
+}
+
+/// Says what to do about a cause that is the same wherever it strikes.
+pub fn hint_of_cause(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::StorageFull) {
+            return Some("the disk is full: make room; nothing that was finished is lost".to_owned());
+        }
+        cause = error.source();
+    }
+    None
 }
 
 #[cfg(test)]
@@ -318,5 +347,30 @@ mod tests {
         assert!(lines[2].starts_with("hint: "), "{text}");
         assert_eq!(error.exit(), ExitStatus::Usage);
         assert_eq!(error.to_json()["causes"][0], "permission denied");
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Link {
+        text: &'static str,
+        source: Option<Box<dyn Error + Send + Sync>>,
+    }
+
+    #[test]
+    fn a_cause_that_was_quoted_already_is_not_repeated() {
+        let link = |text, source| Some(Box::new(Link { text, source }) as Box<dyn Error + Send + Sync>);
+        let chain = link("refused", None);
+        let chain = link("", chain);
+        let chain = link("request failed: timed out: refused", link("timed out: refused", chain));
+        let error = Link { text: "read HEAD", source: chain };
+        assert_eq!(causes(&error), ["request failed: timed out: refused"]);
+    }
+
+    #[test]
+    fn a_full_disk_is_named_wherever_it_strikes() {
+        let cause: Box<dyn Error + Send + Sync> = Box::new(io::Error::from(io::ErrorKind::StorageFull));
+        let error = Link { text: "cannot write", source: Some(cause) };
+        assert!(hint_of_cause(&error).is_some_and(|hint| hint.contains("full")));
+        assert_eq!(hint_of_cause(&Link { text: "cannot write", source: None }), None);
     }
 }

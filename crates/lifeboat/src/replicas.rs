@@ -14,6 +14,10 @@ use crate::keys::{SecretError, SecretSource};
 /// Largest file that can hold a verification key or a certificate authority.
 const PUBLIC_FILE_BYTES_MAX: u64 = 1024 * 1024;
 
+/// Said of an S3 replica for which no access key is configured.
+pub const NO_ACCESS_KEY: &str =
+    "no `access_key_file` and `secret_key_file`: only a role of this machine could open it";
+
 /// Why a replica cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplicasError {
@@ -109,6 +113,23 @@ impl ReplicasError {
 }
 
 impl ReplicaSettings {
+    /// Says whether this is an S3 replica for which no access key is configured.
+    pub fn lacks_credential(&self) -> bool {
+        matches!(self.url, ReplicaUrl::S3 { .. }) && self.access_key.is_none()
+    }
+
+    /// Says what to look at when the replica refuses.
+    pub fn hint_when_refused(&self) -> Option<String> {
+        match self.url {
+            ReplicaUrl::Folder(_) => None,
+            ReplicaUrl::S3 { .. } if self.lacks_credential() => Some(NO_ACCESS_KEY.to_owned()),
+            ReplicaUrl::S3 { .. } => Some(
+                "check the access key, the secret key, the bucket's name, and that the key may list, read and write"
+                    .to_owned(),
+            ),
+        }
+    }
+
     /// Returns the replica's location with its secrets read.
     pub fn location(&self) -> Result<ReplicaLocation, ReplicasError> {
         let mut location = self.location_with(&self.access_key, &self.secret_key)?;

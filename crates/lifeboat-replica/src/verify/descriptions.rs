@@ -73,7 +73,7 @@ impl Verification<'_> {
             let what = "it is written in another way than this format does";
             self.find(Some(key), Problem::Contradiction { what }, None);
         } else if size > newest_size {
-            self.report.notes.push(Note::NewerArrived { size });
+            self.check_newer(size).await;
         } else if verified.note != newest.note {
             let what = "its checkpoint is not the stored one";
             self.find(Some(key), Problem::Contradiction { what }, None);
@@ -82,5 +82,16 @@ impl Verification<'_> {
             self.find(Some(key), Problem::Contradiction { what }, None);
         }
         self.report.head = Some(verified);
+    }
+
+    /// Tells a snapshot that arrived meanwhile from a newest checkpoint that was taken away: a checkpoint is
+    /// written before the `HEAD` that names it.
+    async fn check_newer(&mut self, size: u64) {
+        let key = ObjectKey::Checkpoint(size);
+        match self.reader.size(&key).await {
+            Ok(Some(_)) => self.report.notes.push(Note::NewerArrived { size }),
+            Ok(None) => self.find(Some(key), Problem::Missing, None),
+            Err(error) => self.find(Some(key), Problem::from(&error), None),
+        }
     }
 }

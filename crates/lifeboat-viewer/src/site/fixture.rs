@@ -123,18 +123,7 @@ impl Practice {
                 indexes: Indexes { base: index.entry(), delta: None },
                 counts: Counts { patients, day_lists, ..Counts::default() },
                 limits: Limits { record_bytes_max: RECORD_BYTES_MAX },
-                gate: Gate {
-                    verdict,
-                    reasons: match verdict {
-                        Verdict::Accepted => Vec::new(),
-                        Verdict::Held => {
-                            vec![GateReason {
-                                code: "shrunk".to_owned(),
-                                detail: "patients fell from 3 to 1".to_owned(),
-                            }]
-                        }
-                    },
-                },
+                gate: gate(verdict),
                 accepted: self.accepted.as_ref().filter(|_| verdict == Verdict::Held).map(|(manifest, _)| {
                     AcceptedEntry { sequence: manifest.sequence, manifest: manifest.id() }
                 }),
@@ -218,4 +207,10 @@ pub(crate) fn only_pack(folder: &Path) -> PathBuf {
     }
     assert_eq!(found.len(), 1, "one snapshot, one pack");
     found.remove(0)
+}
+
+/// What the gate says of a snapshot of the fixture.
+fn gate(verdict: Verdict) -> Gate {
+    let reason = || GateReason { code: "shrunk".to_owned(), detail: "patients fell from 3 to 1".to_owned() };
+    Gate { verdict, reasons: if verdict == Verdict::Held { vec![reason()] } else { Vec::new() } }
 }

@@ -11,6 +11,7 @@ use crate::config::{Config, RecipientList, format_duration};
 use crate::error::{CommandError, ExitStatus, causes};
 use crate::keys::{self, SecretSource};
 use crate::output::{Report, to_json};
+use crate::replicas::NO_ACCESS_KEY;
 
 /// Runs one of the commands.
 pub(super) fn run(global: &Global, command: &ConfigCommand) -> Result<Box<dyn Report>, CommandError> {
@@ -68,13 +69,18 @@ fn check(config: &Config) -> CheckReport {
     }
     let recipients = RecipientList::load(&config.recipients_file).and_then(|list| list.recipients());
     checks.push(outcome("recipients", recipients.map(|list| format!("{} can open the copies", list.len()))));
-    let source = std::fs::read_dir(&config.source.path);
+    let source = std::fs::read_dir(&config.source.path).map_err(|source| CommandError::Read {
+        what: "source folder",
+        path: config.source.path.clone(),
+        source,
+    });
     checks.push(outcome("source", source.map(|_| config.source.path.display().to_string())));
     for replica in &config.replicas {
-        checks.push(outcome(
-            &format!("replica {}", replica.name),
-            replica.reader().map(|_| replica.url.to_string()),
-        ));
+        let detail = match replica.lacks_credential() {
+            true => format!("{} ({NO_ACCESS_KEY})", replica.url),
+            false => replica.url.to_string(),
+        };
+        checks.push(outcome(&format!("replica {}", replica.name), replica.reader().map(|_| detail)));
     }
     if config.replicas.is_empty() {
         let detail = "there is none: only this host would have a copy".to_owned();

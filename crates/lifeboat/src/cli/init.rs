@@ -32,6 +32,7 @@ struct InitReport {
     state: PathBuf,
     recipients: Vec<String>,
     replicas: Vec<String>,
+    without_credential: Vec<String>,
     verification_key: String,
 }
 
@@ -60,6 +61,13 @@ impl Report for InitReport {
             out,
             "\nNext: `lifeboat snapshot` takes the first snapshot, `lifeboat run` is the service."
         )?;
+        for replica in &self.without_credential {
+            writeln!(
+                out,
+                "Before that, give the replica {replica} its `access_key_file` and `secret_key_file` in the configuration, \
+                 and its `endpoint` when it is not Amazon's."
+            )?;
+        }
         if self.replicas.is_empty() {
             writeln!(out, "There is no replica yet: add [[replica]] sections to the configuration.")?;
         }
@@ -107,6 +115,12 @@ fn report(config: &Config, list: &RecipientList, keys: Vec<PathBuf>, key: &Verif
             .replicas
             .iter()
             .map(|replica| format!("{} at {}", replica.name, replica.url))
+            .collect(),
+        without_credential: config
+            .replicas
+            .iter()
+            .filter(|replica| replica.lacks_credential())
+            .map(|replica| replica.name.to_string())
             .collect(),
         verification_key: key.to_string(),
     }

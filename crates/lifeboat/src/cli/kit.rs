@@ -39,7 +39,11 @@ impl Report for KitReport {
 
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         writeln!(out, "The kit of {} is {}.", self.name, self.kit.display())?;
-        writeln!(out, "It opens snapshots from the next one on; `lifeboat snapshot` takes one now.")?;
+        writeln!(
+            out,
+            "It opens snapshots from the next one on. The service takes one within minutes, or at once when it"
+        )?;
+        writeln!(out, "is told to reload; while it does not run, `lifeboat snapshot` takes one now.")?;
         writeln!(out, "It names these replicas:")?;
         for replica in &self.replicas {
             writeln!(out, "  {replica}")?;

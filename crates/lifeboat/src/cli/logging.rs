@@ -1,13 +1,13 @@
 //! Where log lines go: always standard error, for people or for programs.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 
 use tracing_subscriber::EnvFilter;
 
 use super::args::Global;
 use crate::config::{LogFormat, LogLevel, LogSettings};
 
-/// Sets up logging for a command that runs and ends: warnings only, unless asked for more.
+/// Sets up logging for a command that runs and ends: errors only, unless asked for more.
 pub(super) fn for_command(global: &Global) {
     let filter = match (global.quiet, global.verbose) {
         (true, _) => "off",
@@ -30,7 +30,12 @@ pub(super) fn for_service(settings: LogSettings, global: &Global) {
 }
 
 fn start(filter: &str, format: LogFormat) {
-    let builder = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
+    // Colours are for people: in a file or the journal they are noise.
+    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(filter))
+        .with_ansi(io::stderr().is_terminal() && !no_colour)
+        .with_writer(io::stderr);
     // Logging is already set up when several commands run in one process, as tests do.
     let _already = match format {
         LogFormat::Human => builder.with_target(false).try_init(),

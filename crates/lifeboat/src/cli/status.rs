@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use futures::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lifeboat_format::log::Entry;
 use lifeboat_format::{Manifest, VerificationKey, VerifiedHead};
 use lifeboat_plan::health::{HealthFinding, ReplicaFacts, Severity, SiteFacts, judge_health};
@@ -28,6 +28,9 @@ use crate::service::{self, ReplicaStatus, ServiceState, Status, UnreadableName};
 
 /// How long a replica may take to say what it has.
 const ANSWER_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// How far in the future a snapshot may seem to be taken: clocks of hosts differ a little.
+const CLOCK_AHEAD_MAX: SignedDuration = SignedDuration::from_mins(5);
 
 /// Inputs that could not be read which are listed for a person.
 const UNREADABLE_SHOWN_MAX: usize = 20;
@@ -96,16 +99,20 @@ pub(super) fn run(global: &Global, args: &StatusArgs) -> Result<Box<dyn Report>,
         .collect();
     let now = clock::now();
     let unreadable_count = count_unreadable(spool.as_ref(), remembered.as_ref());
-    let health = judge_health(&facts(spool.as_ref(), &replicas, unreadable_count), now);
+    let mut health = judge_health(&facts(spool.as_ref(), &replicas, unreadable_count), now);
+    let newest = spool.as_ref().map(newest_snapshot);
+    let last_error = remembered.as_ref().and_then(|status| status.last_error.clone());
+    health.extend(newest.as_ref().and_then(|newest| judge_clock(newest.taken, now)));
+    health.extend(last_error.as_ref().map(|_| failing()));
     Ok(Box::new(StatusReport {
         site: config.site.code.to_string(),
         name: config.site.name.clone(),
         now,
         service: remembered.as_ref().map(|status| status.service),
-        newest: spool.as_ref().map(newest_snapshot),
+        newest,
         accepted: spool.as_ref().and_then(accepted_snapshot),
         replicas,
-        last_error: remembered.and_then(|status| status.last_error),
+        last_error,
         unreadable_count,
         unreadable: unreadable(&config, unreadable_count),
         health,
@@ -174,6 +181,26 @@ fn facts(spool: Option<&VerifiedHead>, replicas: &[Replica], unreadable: u64) ->
     }
 }
 
+/// Finds a snapshot from the future: as long as it is the newest, nothing can be found overdue.
+fn judge_clock(taken: Timestamp, now: Timestamp) -> Option<HealthFinding> {
+    (taken.duration_since(now) > CLOCK_AHEAD_MAX).then(|| HealthFinding {
+        severity: Severity::Critical,
+        code: "clock",
+        text: format!(
+            "the newest snapshot says that it was taken at {taken}, which is to come; set this host's clock right, then \
+             take a snapshot"
+        ),
+    })
+}
+
+fn failing() -> HealthFinding {
+    HealthFinding {
+        severity: Severity::Warning,
+        code: "snapshot-failing",
+        text: "the last attempt to take a snapshot failed; the last error says why".to_owned(),
+    }
+}
+
 /// Counts the inputs that could not be read the last time; a heartbeat leaves the manifest's count as it was.
 fn count_unreadable(spool: Option<&VerifiedHead>, remembered: Option<&Status>) -> u64 {
     let Some(head) = spool else { return 0 };
@@ -239,7 +266,7 @@ impl Report for StatusReport {
             ExitStatus::Ok
         } else if has("held") {
             ExitStatus::Held
-        } else if has("overdue") || has("no-snapshot") || has("no-copy") {
+        } else if has("overdue") || has("no-snapshot") || has("no-copy") || has("clock") {
             ExitStatus::Failed
         } else if has("replica-behind") {
             ExitStatus::Partly
@@ -333,5 +360,19 @@ fn next_by(head: &VerifiedHead) -> Timestamp {
     match &head.entry {
         Entry::Heartbeat { next_by, .. } => *next_by,
         _ => head.manifest.next_by,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_from_the_future_is_found_and_one_from_a_clock_slightly_ahead_is_not() {
+        let now: Timestamp = "2026-11-21T08:00:00Z".parse().expect("an instant");
+        for (ahead_s, found) in [(-60, false), (0, false), (240, false), (360, true), (86_400, true)] {
+            let taken = now + SignedDuration::from_secs(ahead_s);
+            assert_eq!(judge_clock(taken, now).is_some(), found, "{ahead_s} s");
+        }
     }
 }

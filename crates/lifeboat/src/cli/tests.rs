@@ -294,3 +294,53 @@ fn a_kit_is_made_once_and_adds_its_holder() {
     assert_eq!(list["recipients"][1]["key"], report["recipient"]);
     assert_eq!(scratch.run(&create).0, ExitStatus::Usage);
 }
+
+#[test]
+fn a_failed_snapshot_is_never_followed_by_all_is_well() {
+    let scratch = Scratch::new();
+    scratch.init(&["usb"]);
+    scratch.fill(7, 2);
+    let codes = |status: &Value| -> Vec<String> {
+        let health = status["health"].as_array().expect("findings");
+        health.iter().map(|finding| finding["code"].as_str().expect("a code").to_owned()).collect()
+    };
+    assert_eq!(scratch.run(&["snapshot"]).0, ExitStatus::Ok);
+    assert_eq!(codes(&scratch.run(&["status"]).1), [""; 0]);
+
+    let (source, away) = (scratch.path("source"), scratch.path("away"));
+    std::fs::rename(&source, &away).expect("the source is taken away");
+    assert_eq!(scratch.run(&["snapshot"]).0, ExitStatus::Failed);
+    let (_, status) = scratch.run(&["status"]);
+    assert_eq!(codes(&status), ["snapshot-failing"], "{status}");
+    assert!(status["newest"]["sequence"].is_number(), "what was there is still shown: {status}");
+    let (exit, check) = scratch.run(&["config", "check"]);
+    assert_eq!(exit, ExitStatus::Usage);
+    assert!(check.to_string().contains(&scratch.text("source")), "{check}");
+
+    std::fs::rename(&away, &source).expect("the source is back");
+    assert_eq!(scratch.run(&["snapshot"]).0, ExitStatus::Ok);
+    assert_eq!(codes(&scratch.run(&["status"]).1), [""; 0]);
+}
+
+#[test]
+fn an_s3_replica_without_an_access_key_is_pointed_out_before_anything_is_tried() {
+    let scratch = Scratch::new();
+    let (source, recipient) = (scratch.text("source"), format!("safe={}", scratch.identity.recipient()));
+    let (status, report) = scratch.run(&[
+        "init",
+        "--site",
+        "A81001",
+        "--name",
+        "Example",
+        "--source",
+        &source,
+        "--recipient",
+        &recipient,
+        "--replica",
+        "cloud=s3://example-surgery/lifeboat",
+    ]);
+    assert_eq!(status, ExitStatus::Ok, "{report}");
+    assert_eq!(report["without_credential"], json!(["cloud"]));
+    let (_, check) = scratch.run(&["config", "check"]);
+    assert!(check.to_string().contains("access_key_file"), "{check}");
+}

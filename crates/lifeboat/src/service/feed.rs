@@ -35,7 +35,7 @@ pub enum FeedError {
     #[error("cannot bring the replica up to date")]
     Replicate(#[from] WriteError),
     /// Some objects could not be copied; the others were.
-    #[error("{count} objects could not be copied")]
+    #[error("objects that could not be copied: {count}")]
     Incomplete {
         /// How many.
         count: usize,

@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::schedule::UNSETTLED_WAIT_MIN;
 use super::{
-    Feed, FeedError, Fill, Newest, ServiceError, ServiceState, Site, feed_of, new_status, save_unreadable,
+    Failure, Feed, FeedError, Fill, Newest, ServiceError, ServiceState, Site, Status, feed_of, new_status,
+    save_unreadable,
 };
 use crate::clock;
 use crate::engine::{Acceptance, EngineError, SnapshotReport};
-use crate::error::causes;
+use crate::error::{causes, hint_of_cause};
 use crate::events;
 use crate::output::{Bars, Unit};
 use crate::setup::SetupError;
@@ -68,7 +69,8 @@ impl Site {
         bars: &Bars,
     ) -> Result<OnceReport, ServiceError> {
         self.adopt().await?;
-        let snapshot = self.take_when_settled(acceptance, bars).await.map_err(SetupError::from)?;
+        let taken = self.take_when_settled(acceptance, bars).await;
+        let snapshot = taken.inspect_err(|error| self.remember_failure(error)).map_err(SetupError::from)?;
         bars.finish_snapshot();
         let outcomes = match replicas {
             Replicas::Leave => Vec::new(),
@@ -108,6 +110,18 @@ impl Site {
             }
         });
         join_all(feeds).await
+    }
+
+    /// Notes in the status that no snapshot could be taken, and leaves the rest as it was.
+    fn remember_failure(&self, error: &EngineError) {
+        let known = Status::load(&self.config.state_dir).ok().flatten();
+        let mut status = known.unwrap_or_else(|| new_status(&self.config));
+        status.service = ServiceState::Stopped;
+        status.updated = clock::now();
+        status.last_error = Some(Failure { at: clock::now(), error: events::error_line(error) });
+        if let Err(error) = status.save(&self.config.state_dir) {
+            events::status_not_written(&error);
+        }
     }
 
     /// Writes the status as the service would, so that `status` knows of this run.
@@ -187,6 +201,13 @@ fn hint(feed: &Feed, error: &FeedError) -> Option<String> {
         FeedError::Replicate(WriteError::OtherSite { .. }) => {
             Some("this place holds another site's copy; give each site its own".to_owned())
         }
-        _ => None,
+        error => {
+            let refused = match error.class() {
+                ErrorClass::Operator => feed.settings.hint_when_refused(),
+                _ if feed.settings.lacks_credential() => feed.settings.hint_when_refused(),
+                _ => None,
+            };
+            hint_of_cause(error).or(refused)
+        }
     }
 }

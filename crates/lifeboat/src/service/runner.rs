@@ -192,7 +192,9 @@ impl Runner {
         let sender = self.sender.clone();
         let now = clock::now();
         let began = Instant::now();
+        let config = self.config.clone();
         let work = tokio::task::spawn_blocking(move || {
+            take_up_recipients(&mut engine, &config);
             let result = engine.take_snapshot(now, &Acceptance::ByGate, &NoProgress);
             (engine, result)
         });
@@ -392,6 +394,14 @@ impl Runner {
 #[error("`{what}` cannot change while the service runs; restart it")]
 struct ReloadError {
     what: &'static str,
+}
+
+/// Reads again who can open the copies: whoever was added or removed counts from the next snapshot on, without a reload.
+fn take_up_recipients(engine: &mut Engine, config: &Config) {
+    let changed = setup::engine_settings(config).and_then(|settings| Ok(engine.reconfigure(settings)?));
+    if let Err(error) = changed {
+        events::config_refused(&error);
+    }
 }
 
 async fn stop_feeders(feeders: Vec<Feeder>) {

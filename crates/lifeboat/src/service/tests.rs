@@ -94,3 +94,31 @@ async fn the_service_follows_changes_feeds_replicas_apart_and_stops_cleanly() {
     assert_eq!(status.service, ServiceState::Stopped);
     assert!(log_size(&status, 0) > 2, "{status:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_is_added_or_removed_counts_from_the_running_services_next_snapshot() {
+    let scratch = Scratch::new();
+    assert_eq!(scratch.init(&["usb"]).0, ExitStatus::Ok);
+    scratch.fill(7, 2);
+    scratch.set("interval", "\"1s\"");
+    scratch.set("rescan", "\"1s\"");
+    let site = Site::open(scratch.config()).expect("the site is opened");
+    let service = tokio::spawn(site.run());
+    status_when(&scratch, "a first snapshot", |status| newest(status).0 == 1).await;
+
+    let other = lifeboat_format::Identity::generate().recipient().to_string();
+    for (sequence, change) in
+        [(2, vec!["recipients", "add", "other", &other]), (3, vec!["recipients", "remove", "other"])]
+    {
+        let run = tokio::task::block_in_place(|| scratch.run(&change));
+        assert_eq!(run.0, ExitStatus::Ok, "{}", run.1);
+        // The source stays as it is: only a new epoch makes a new snapshot.
+        status_when(&scratch, "a snapshot for the new recipients", |status| newest(status).0 == sequence)
+            .await;
+        assert!(scratch.path(&format!("state/spool/epochs/{sequence}")).is_dir(), "there is a new epoch");
+    }
+
+    signal(Signal::TERM);
+    let ended = tokio::time::timeout(PATIENCE, service).await.expect("the service stops");
+    ended.expect("the service does not panic").expect("the service ends well");
+}
