@@ -6,6 +6,7 @@
 //! clinical section that has disappeared or thinned out, and losses that coincide with inputs that
 //! could not be read. They see aggregate counts only.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -17,6 +18,8 @@ pub const PATIENTS_LOST_MIN: u64 = 5;
 pub const ITEMS_LOST_PERCENT_MAX: u64 = 10;
 /// Number of a watched section's items that may always go in one snapshot.
 pub const ITEMS_LOST_MIN: u64 = 20;
+/// How far the clock of the host may go back between snapshots.
+pub const CLOCK_BACK_MAX: SignedDuration = SignedDuration::from_mins(5);
 /// Sections whose thinning out endangers patients most.
 pub const WATCHED_SECTIONS: [&str; 4] =
     ["allergies", "repeat-medication", "acute-medication", "active-problems"];
@@ -30,6 +33,10 @@ pub struct GateFacts {
     pub items: BTreeMap<String, u64>,
     /// Inputs that could not be read.
     pub unreadable: u64,
+    /// Patients of the accepted snapshot whom the source no longer names, whoever else has come.
+    pub patients_gone: u64,
+    /// When the snapshot was taken, by the clock of the host.
+    pub taken: Option<Timestamp>,
 }
 
 /// One reason why a snapshot is held.
@@ -67,6 +74,7 @@ pub fn judge(accepted: Option<&GateFacts>, candidate: &GateFacts) -> GateVerdict
             reasons.extend(patients_lost(accepted, candidate));
             reasons.extend(items_lost(accepted, candidate));
             reasons.extend(sections_vanished(accepted, candidate));
+            reasons.extend(clock_back(accepted, candidate));
             reasons.extend(loss_with_unreadable(accepted, candidate));
         }
     }
@@ -80,13 +88,25 @@ fn patients_lost(accepted: &GateFacts, candidate: &GateFacts) -> Option<GateReas
             detail: format!("0 patients, {} in the accepted snapshot", accepted.patients),
         });
     }
-    let lost = accepted.patients.saturating_sub(candidate.patients);
+    let lost = accepted.patients.saturating_sub(candidate.patients).max(candidate.patients_gone);
     let tolerated = PATIENTS_LOST_MIN.max(accepted.patients * PATIENTS_LOST_PERCENT_MAX / 100);
     (lost > tolerated).then(|| GateReason {
         code: "patients-lost",
         detail: format!(
-            "{} patients, {} in the accepted snapshot; at most {tolerated} may leave at once",
-            candidate.patients, accepted.patients
+            "{lost} of {} patients in the accepted snapshot are gone, {} patients now; at most {tolerated} may leave \
+             at once",
+            accepted.patients, candidate.patients
+        ),
+    })
+}
+
+/// Day lists and ages hang on the clock, so a snapshot from before the accepted one is not believed.
+fn clock_back(accepted: &GateFacts, candidate: &GateFacts) -> Option<GateReason> {
+    let (before, now) = (accepted.taken?, candidate.taken?);
+    (now.duration_since(before) < -CLOCK_BACK_MAX).then(|| GateReason {
+        code: "clock-back",
+        detail: format!(
+            "taken {now}, the accepted snapshot was taken {before}; one of the two clocks is wrong"
         ),
     })
 }
@@ -148,12 +168,14 @@ fn loss_with_unreadable(accepted: &GateFacts, candidate: &GateFacts) -> Option<G
 #[cfg(test)]
 mod tests {
     use super::{GateFacts, GateVerdict, judge};
+    use jiff::{SignedDuration, Timestamp};
 
     fn facts(patients: u64, allergies: u64, unreadable: u64) -> GateFacts {
         GateFacts {
             patients,
             items: [("allergies".to_owned(), allergies), ("immunisations".to_owned(), allergies * 2)].into(),
             unreadable,
+            ..GateFacts::default()
         }
     }
 
@@ -200,5 +222,26 @@ mod tests {
         let accepted = facts(20, 8, 0);
         assert_eq!(judge(Some(&accepted), &facts(15, 6, 0)), GateVerdict::Accepted);
         assert_eq!(codes(&judge(Some(&accepted), &facts(14, 6, 0))), ["patients-lost"]);
+    }
+
+    #[test]
+    fn another_practice_of_the_same_size_is_not_taken_for_this_one() {
+        let accepted = facts(1_000, 400, 0);
+        let replaced = |patients_gone| GateFacts { patients_gone, ..facts(1_000, 400, 0) };
+        assert_eq!(judge(Some(&accepted), &replaced(20)), GateVerdict::Accepted);
+        assert_eq!(codes(&judge(Some(&accepted), &replaced(21))), ["patients-lost"]);
+        assert_eq!(codes(&judge(Some(&accepted), &replaced(1_000))), ["patients-lost"]);
+    }
+
+    #[test]
+    fn a_clock_that_went_back_holds_the_snapshot() {
+        let at = |minute: i64| Some(Timestamp::UNIX_EPOCH + SignedDuration::from_mins(1_000_000 + minute));
+        let accepted = GateFacts { taken: at(0), ..facts(1_000, 400, 0) };
+        let taken = |minute| GateFacts { taken: at(minute), ..facts(1_000, 400, 0) };
+        for (minute, expected) in
+            [(5, vec![]), (-5, vec![]), (-6, vec!["clock-back"]), (-4_000, vec!["clock-back"])]
+        {
+            assert_eq!(codes(&judge(Some(&accepted), &taken(minute))), expected, "{minute}");
+        }
     }
 }

@@ -83,9 +83,9 @@ impl<'d> Contestant<'d> {
         }
         match keeper {
             Keeper::Lifeboat => own.init()?,
-            Keeper::Restic => own.shell("for s in 1 2 3; do restic -q -r s$s init; done")?,
+            Keeper::Restic => own.shell("for s in 1 2 3; do restic -q -r copy$s init; done")?,
             Keeper::Tar => own.shell(
-                "mkdir s1 s2 s3 && age-keygen -o age.key 2>age.note && age-keygen -y age.key >age.pub",
+                "mkdir copy1 copy2 copy3 && age-keygen -o age.key 2>age.note && age-keygen -y age.key >age.pub",
             )?,
         }
         own.shell("sync -f .")?;
@@ -94,7 +94,7 @@ impl<'d> Contestant<'d> {
 
     /// Returns the folder of the first copy.
     pub(crate) fn copy(&self) -> PathBuf {
-        self.folder.join("s1")
+        self.folder.join("copy1")
     }
 
     /// Returns the folder to measure in.
@@ -127,7 +127,7 @@ impl<'d> Contestant<'d> {
     pub(crate) fn command(&self, step: Step) -> Command {
         match (self.keeper, step) {
             (Keeper::Lifeboat, Step::First | Step::Changed | Step::Unchanged) => self.lifeboat(&["snapshot"]),
-            (Keeper::Lifeboat, Step::Verify) => self.lifeboat(&["verify", "--level", "digest", "s1"]),
+            (Keeper::Lifeboat, Step::Verify) => self.lifeboat(&["verify", "--level", "digest", "copy1"]),
             (Keeper::Lifeboat, Step::Fetch) => self.lifeboat(&[
                 "restore",
                 "--identity",
@@ -135,28 +135,29 @@ impl<'d> Contestant<'d> {
                 "--to",
                 "fetched",
                 "--from",
-                "s2",
+                "copy2",
                 "--patient",
                 &self.data.patient,
             ]),
             (Keeper::Restic, Step::First | Step::Changed | Step::Unchanged) => {
-                self.bash("for s in 1 2 3; do restic -q -r s$s backup src || exit 1; done")
+                self.bash("for s in 1 2 3; do restic -q -r copy$s backup src || exit 1; done")
             }
-            (Keeper::Restic, Step::Verify) => self.bash("restic -q -r s1 check --read-data"),
+            (Keeper::Restic, Step::Verify) => self.bash("restic -q -r copy1 check --read-data"),
             (Keeper::Restic, Step::Fetch) => self.bash(&format!(
-                "rm -rf cache; restic -q -r s2 dump latest /{} | {} >fetched",
+                "rm -rf cache; restic -q -r copy2 dump latest /{} | {} >fetched",
                 self.one(),
                 self.pick()
             )),
             (Keeper::Tar, Step::First | Step::Changed | Step::Unchanged) => {
                 let to = format!("{step:?}.age").to_lowercase();
                 self.bash(&format!(
-                    "tar -c src | zstd -3 -T2 -q -c | age -r $(cat age.pub) | tee s1/{to} s2/{to} >s3/{to} && sync -f ."
+                    "tar -c src | zstd -3 -T2 -q -c | age -r $(cat age.pub) | tee copy1/{to} copy2/{to} >copy3/{to} && sync -f ."
                 ))
             }
-            (Keeper::Tar, Step::Verify) => self.bash("age -d -i age.key s1/changed.age | zstd -t -q"),
+            (Keeper::Tar, Step::Verify) => self.bash("age -d -i age.key copy1/changed.age | zstd -t -q"),
+            // tar stops reading when it has what it wants, which those before it in the pipe take for a failure.
             (Keeper::Tar, Step::Fetch) => self.bash(&format!(
-                "age -d -i age.key s2/changed.age | zstd -dc | tar -xO --occurrence=1 {} | {} >fetched",
+                "set +o pipefail; age -d -i age.key copy2/changed.age | zstd -dc | tar -xO --occurrence=1 {} | {} >fetched",
                 self.one(),
                 self.pick()
             )),
@@ -170,7 +171,7 @@ impl<'d> Contestant<'d> {
 
     /// Returns the command that hashes every file of the first copy, which verifying is compared with.
     pub(crate) fn sha256sum(&self) -> Command {
-        self.bash("find s1 -type f -print0 | xargs -0 sha256sum >sums")
+        self.bash("find copy1 -type f -print0 | xargs -0 sha256sum >sums")
     }
 
     /// Sets up a site with three replicas.
@@ -182,7 +183,7 @@ impl<'d> Contestant<'d> {
         let mut init =
             self.lifeboat(&["init", "--site", "A81001", "--name", "Measured Surgery", "--source", "src"]);
         init.args(["--state", "state", "--recipient", &recipient]);
-        init.args(["--replica", "one=s1", "--replica", "two=s2", "--replica", "three=s3"]);
+        init.args(["--replica", "one=copy1", "--replica", "two=copy2", "--replica", "three=copy3"]);
         shell::run(&mut init)?;
         // Files are whole when they appear; waiting for them to settle is not what is measured.
         self.shell("sed -i 's/^# stable_after = .*/stable_after = \"0s\"/' lifeboat.toml")

@@ -89,7 +89,7 @@ struct Sealed {
 impl Work {
     /// Makes the three folders and a key; trains the dictionary the first time and reads it the second.
     fn new(options: &Options) -> Result<Work, Failure> {
-        for copy in ["s1", "s2", "s3"] {
+        for copy in ["copy1", "copy2", "copy3"] {
             let folder = options.folder.join(copy);
             fs::create_dir_all(&folder).map_err(|source| Failure::Write { path: folder, source })?;
         }
@@ -148,7 +148,7 @@ impl Work {
             *next += 1;
             *next
         };
-        for copy in ["s1", "s2", "s3"] {
+        for copy in ["copy1", "copy2", "copy3"] {
             write_durably(&self.folder.join(copy).join(format!("{digest}-{number}")), pack)?;
         }
         Ok(())

@@ -26,6 +26,8 @@ pub(super) struct RecordPlan {
     pub(super) wanted: HashMap<RecordKey, Wanted>,
     pub(super) removed: Vec<RecordKey>,
     pub(super) carried: Vec<(RecordKey, SourceRow)>,
+    /// Patients whom the source no longer names and who are not carried.
+    pub(super) patients_gone: u64,
 }
 
 /// Decides what the snapshot builds on: the kept state, or nothing.
@@ -39,7 +41,8 @@ pub(super) fn basis(engine: &Engine, surveyed: &Surveyed) -> Result<Basis, Engin
         let site = SiteState::new(lifeboat_format::ManifestId::of(b""), epoch.number, recipients);
         return Ok(Basis { site, tip: None, anew: true, epoch });
     };
-    if !Epoch::fits(&site, &engine.settings, &engine.keys) {
+    // A spool from which something was lost is made whole by sealing everything again.
+    if !Epoch::fits(&site, &engine.settings, &engine.keys) || !engine.history.holds(&tip) {
         let epoch = Epoch::start(engine)?;
         let site = site.anew(epoch.number, recipients);
         return Ok(Basis { site, tip: None, anew: true, epoch });
@@ -88,9 +91,6 @@ pub(super) fn plan_records(
             plan.wanted.insert(*key, Wanted { group: *group, sealed_as: row.map(|row| row.record) });
         }
     }
-    if basis.anew {
-        return Ok(plan);
-    }
     let mut gone = Vec::new();
     reader.each_source(|key, row| {
         if !surveyed.groups.contains_key(&key) {
@@ -99,7 +99,14 @@ pub(super) fn plan_records(
     })?;
     for (key, row) in gone {
         let is_day = reader.record(key)?.is_some_and(|record| record.day.is_some());
-        if inputs_missing && !is_day { plan.carried.push((key, row)) } else { plan.removed.push(key) }
+        let is_carried = inputs_missing && !is_day && !basis.anew;
+        plan.patients_gone += u64::from(!is_day && !is_carried);
+        match (basis.anew, is_carried) {
+            // What is sealed anew begins with nothing to remove.
+            (true, _) => {}
+            (false, true) => plan.carried.push((key, row)),
+            (false, false) => plan.removed.push(key),
+        }
     }
     Ok(plan)
 }

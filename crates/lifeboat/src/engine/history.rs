@@ -95,6 +95,14 @@ impl History {
         Manifest::parse(&bytes).map_err(|_| EngineError::SpoolDamaged { object: key })
     }
 
+    /// Whether every object of a snapshot is in the spool, in its length.
+    pub(crate) fn holds(&self, manifest: &Manifest) -> bool {
+        let is_there = |(key, size)| {
+            std::fs::metadata(self.path(key)).is_ok_and(|found| found.is_file() && found.len() == size)
+        };
+        manifest.objects().all(is_there)
+    }
+
     /// The bytes of a pack.
     pub(crate) fn pack(&self, id: PackId) -> Result<Vec<u8>, EngineError> {
         let most = PACK_BYTES_MAX.max(lifeboat_format::blob_bytes_max(RECORD_BYTES_MAX));

@@ -221,17 +221,26 @@ fn entries(request: &Request<'_>, snapshot: Entry) -> Vec<Entry> {
     entries
 }
 
+/// Items per section as the gate sees them, where appointments count as one more section.
+pub(crate) fn items_of<'a>(
+    sections: impl Iterator<Item = (&'a String, u64)>,
+    appointments: u64,
+) -> BTreeMap<String, u64> {
+    let appointments = ("appointments".to_owned(), appointments);
+    sections.map(|(section, items)| (section.clone(), items)).chain([appointments]).collect()
+}
+
 /// What the gate compares a snapshot with.
 pub(crate) fn gate_facts(manifest: &Manifest) -> GateFacts {
     GateFacts {
         patients: manifest.counts.patients,
-        items: manifest
-            .counts
-            .sections
-            .iter()
-            .map(|(section, count)| (section.clone(), count.items))
-            .collect(),
+        items: items_of(
+            manifest.counts.sections.iter().map(|(section, count)| (section, count.items)),
+            manifest.counts.appointments,
+        ),
         unreadable: manifest.feed.unreadable,
+        patients_gone: 0,
+        taken: Some(manifest.taken),
     }
 }
 

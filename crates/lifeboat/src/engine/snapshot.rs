@@ -47,7 +47,7 @@ pub(super) fn take(
         return heartbeat(engine, report, false);
     }
     let base = job.fold(&mut ledger, dictionary.is_some())?;
-    let verdict = judge(engine, &ledger, &report, acceptance);
+    let verdict = judge(engine, &ledger, &report, plan.patients_gone, acceptance);
     progress.stage(Stage::Publish, None);
     let request = publish::Request {
         now,
@@ -183,6 +183,7 @@ fn judge(
     engine: &Engine,
     ledger: &Ledger<'_>,
     report: &SnapshotReport,
+    patients_gone: u64,
     acceptance: &Acceptance,
 ) -> GateVerdict {
     if matches!(acceptance, Acceptance::ByPerson { .. }) {
@@ -191,8 +192,13 @@ fn judge(
     let totals = ledger.totals();
     let candidate = GateFacts {
         patients: totals.patients,
-        items: totals.sections.iter().map(|(section, total)| (section.clone(), total.items)).collect(),
+        items: publish::items_of(
+            totals.sections.iter().map(|(section, total)| (section, total.items)),
+            totals.appointments,
+        ),
         unreadable: report.unreadable.len() as u64,
+        patients_gone,
+        taken: Some(report.taken),
     };
     let accepted = engine.history.accepted().map(|accepted| publish::gate_facts(&accepted.manifest));
     gate::judge(accepted.as_ref(), &candidate)

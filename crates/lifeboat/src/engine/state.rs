@@ -215,6 +215,40 @@ impl SiteState {
     }
 }
 
+/// What became of opening the database.
+enum Opened {
+    Whole(Database),
+    Damaged,
+    Failed(redb::Error),
+}
+
+/// Opens the database and checks all of it.
+///
+/// The database library panics on some damage, which is no more than damage here: nothing of it is used afterwards.
+fn open_whole(path: &Path) -> Opened {
+    let opened = std::panic::catch_unwind(|| {
+        let mut database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
+        database.check_integrity()?;
+        Ok::<_, redb::DatabaseError>(database)
+    });
+    match opened {
+        Ok(Ok(database)) => Opened::Whole(database),
+        Ok(Err(error)) => match redb::Error::from(error) {
+            redb::Error::Io(error) if is_damage(&error) => Opened::Damaged,
+            redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) | redb::Error::RepairAborted => {
+                Opened::Damaged
+            }
+            error => Opened::Failed(error),
+        },
+        Err(_panic) => Opened::Damaged,
+    }
+}
+
+/// Whether an error speaks of what the file says rather than of the disk or of permissions.
+fn is_damage(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof)
+}
+
 /// The state database.
 pub(crate) struct State {
     database: Database,
@@ -222,11 +256,21 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Opens the database, or makes a new one.
+    /// Opens the database, or makes a new one; a damaged one is set aside, since it can be rebuilt.
     pub(crate) fn open(path: &Path, host: HostKey) -> Result<Self, StateError> {
-        let opened = Database::builder().set_cache_size(CACHE_BYTES).create(path);
         let failed = |source: redb::Error| StateError::Open { path: path.into(), source: Box::new(source) };
-        let database = opened.map_err(|error| failed(error.into()))?;
+        let database = match open_whole(path) {
+            Opened::Whole(database) => database,
+            Opened::Failed(error) => return Err(failed(error)),
+            Opened::Damaged => {
+                let aside = path.with_extension("damaged");
+                std::fs::rename(path, aside).map_err(|error| failed(redb::Error::Io(error)))?;
+                Database::builder()
+                    .set_cache_size(CACHE_BYTES)
+                    .create(path)
+                    .map_err(|error| failed(error.into()))?
+            }
+        };
         let state = Self { database, host };
         let writer = state.write()?;
         writer.make_tables()?;

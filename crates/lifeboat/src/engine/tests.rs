@@ -421,3 +421,72 @@ fn a_new_kind_of_resource_in_the_feed_rebuilds_what_it_concerns_only_once() {
     assert_eq!(report.changed, 6, "problems are none recorded for all others now, no longer not supplied");
     assert_eq!(sequence(&site.snapshot(&mut engine)), (2, "heartbeat"));
 }
+
+#[test]
+fn another_practices_extract_is_held() {
+    let mut site = Site::new();
+    for n in 0..12 {
+        site.put_json(&format!("{n}.json"), &patient(&n.to_string(), &format!("Family{n}")));
+    }
+    let mut engine = site.engine();
+    site.snapshot(&mut engine);
+    for n in 0..12 {
+        site.put_json(&format!("{n}.json"), &patient(&format!("other{n}"), &format!("Stranger{n}")));
+    }
+    let report = site.snapshot(&mut engine);
+    assert_eq!(sequence(&report), (2, "held"));
+    assert_eq!(report.held_reasons[0].code, "patients-lost", "{:?}", report.held_reasons);
+    assert!(site.records(&engine).values().all(|record| mentions(record, "Family")));
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_held() {
+    let mut site = Site::new();
+    site.put_practice(8);
+    let mut engine = site.engine();
+    site.snapshot(&mut engine);
+    site.put_json("more.json", &patient("more", "Moore"));
+    site.now -= SignedDuration::from_hours(72);
+    let report = site.snapshot(&mut engine);
+    assert!(
+        report.held_reasons.iter().any(|reason| reason.code == "clock-back"),
+        "{:?}",
+        report.held_reasons
+    );
+}
+
+#[test]
+fn a_damaged_state_database_is_set_aside_and_rebuilt() {
+    let mut site = Site::new();
+    site.put_practice(30);
+    let mut engine = site.engine();
+    site.snapshot(&mut engine);
+    let before = site.records(&engine);
+    drop(engine);
+    let path = site.folder.path().join("state/state.redb");
+    let whole = fs::read(&path).expect("the database");
+    for (start, length) in [(0, 64), (4_096, 300), (36_864, 300), (44_000, 300), (69_632, 300)] {
+        let mut damaged = whole.clone();
+        damaged[start..start + length].fill(0xff);
+        fs::write(&path, &damaged).expect("writes");
+        let mut engine = site.engine();
+        site.snapshot(&mut engine);
+        assert_eq!(site.records(&engine), before, "damaged at {start}");
+    }
+}
+
+#[test]
+fn a_pack_lost_from_the_spool_is_made_good_from_the_source() {
+    let mut site = Site::new();
+    let practice = site.put_practice(12);
+    let mut engine = site.engine();
+    site.snapshot(&mut engine);
+    let pack = engine.history.newest().expect("a snapshot").manifest.packs[0].sha256;
+    let key = lifeboat_format::ObjectKey::Pack(pack).to_string();
+    fs::remove_file(site.folder.path().join("state/spool").join(key)).expect("removes");
+    for (stem, bundle) in practice.changes(1, 0.3) {
+        site.put_json(&format!("{stem}.json"), &bundle);
+    }
+    assert_eq!(sequence(&site.snapshot(&mut engine)), (2, "snapshot"));
+    assert_eq!(site.records(&engine).values().filter(|record| record["type"] == "document").count(), 12);
+}
