@@ -31,7 +31,9 @@ fn no_mark_of_a_patient_is_outside_what_is_sealed() {
 
     let killed = site.command(&["-vv", "snapshot"]).environment("LIFEBOAT_CRASH_AT", "200").start();
     watch_open_files(&killed, &site, &mut search);
-    search.printed("a killed snapshot", &killed.finish());
+    let killed = killed.finish();
+    assert_eq!(killed.status.code(), None, "it is killed while it writes: {}", killed.story());
+    search.printed("a killed snapshot", &killed);
     search.folders("after a kill", &site);
 
     let first = site.command(&["-vv", "snapshot"]).start();

@@ -390,13 +390,24 @@ impl<'de> Visitor<'de> for CheckSeed {
     }
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
+        let mut key = map.next_key::<Cow<'_, str>>()?;
+        if key.as_deref() == Some(NUMBER_TOKEN) {
+            return match map.next_value::<Cow<'_, str>>()?.parse::<f64>() {
+                Ok(number) if number.is_finite() => Ok(()),
+                _ => Err(serde::de::Error::custom("number out of range")),
+            };
+        }
         let inner = self.inner()?;
-        while map.next_key_seed(CheckSeed(inner))?.is_some() {
+        while key.is_some() {
             map.next_value_seed(CheckSeed(inner))?;
+            key = map.next_key()?;
         }
         Ok(())
     }
 }
+
+/// How serde_json hands a number's digits over when it is told to keep them all.
+const NUMBER_TOKEN: &str = "$serde_json::private::Number";
 
 /// Replaces character escapes that are half of a pair, as a cut-off emoji leaves them, by the
 /// replacement character. The length does not change.

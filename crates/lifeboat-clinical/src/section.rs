@@ -22,6 +22,9 @@ pub const SECTION_STATE_EXTENSION: &str = "urn:lifeboat:section-state";
 /// The extension of a Composition section that carries a sentence for the reader; it may repeat.
 pub const SECTION_NOTE_EXTENSION: &str = "urn:lifeboat:section-note";
 
+/// The extension of a source's Composition section that carries a [`SectionWarning`]; it may repeat.
+pub const SECTION_WARNING_EXTENSION: &str = "urn:lifeboat:section-warning";
+
 /// The code system of LOINC codes in FHIR.
 pub const LOINC_SYSTEM: &str = "http://loinc.org";
 
@@ -207,6 +210,70 @@ impl FromStr for SectionState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the code of a section's state")]
 pub struct UnknownSectionState;
+
+/// What a source says against the completeness of one of its sections.
+///
+/// The first three are the warning codes of GP Connect's lists; their sentences are those that GP Connect
+/// has systems show, because clinicians know them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SectionWarning {
+    /// Items were left out because they are confidential.
+    ConfidentialItems,
+    /// The record is still on its way from the previous practice.
+    DataInTransit,
+    /// The record has arrived and not all of it has been filed.
+    DataAwaitingFiling,
+    /// The source sends the newest items only.
+    Truncated,
+    /// Some items could not be read.
+    PartlyUnreadable,
+}
+
+impl SectionWarning {
+    /// Every warning.
+    pub const ALL: [Self; 5] = [
+        Self::ConfidentialItems,
+        Self::DataInTransit,
+        Self::DataAwaitingFiling,
+        Self::Truncated,
+        Self::PartlyUnreadable,
+    ];
+
+    /// Returns the warning's code, such as `data-in-transit`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::ConfidentialItems => "confidential-items",
+            Self::DataInTransit => "data-in-transit",
+            Self::DataAwaitingFiling => "data-awaiting-filing",
+            Self::Truncated => "truncated",
+            Self::PartlyUnreadable => "partly-unreadable",
+        }
+    }
+
+    /// Returns what a clinician reads.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::ConfidentialItems => "Items excluded due to confidentiality and/or patient preferences.",
+            Self::DataInTransit => {
+                "Patient record transfer from previous GP practice not yet complete; information may be missing."
+            }
+            Self::DataAwaitingFiling => {
+                "Patient record transfer from previous GP practice has not been filed yet; information may be missing."
+            }
+            Self::Truncated => "The source sent the newest items only; older ones exist there.",
+            Self::PartlyUnreadable => "Some items of the source could not be read and are not in this copy.",
+        }
+    }
+}
+
+impl FromStr for SectionWarning {
+    type Err = UnknownSectionState;
+
+    fn from_str(text: &str) -> Result<Self, UnknownSectionState> {
+        Self::ALL.into_iter().find(|warning| warning.code() == text).ok_or(UnknownSectionState)
+    }
+}
 
 #[cfg(test)]
 mod tests {

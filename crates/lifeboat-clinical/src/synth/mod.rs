@@ -152,6 +152,18 @@ impl Practice {
         resources
     }
 
+    /// Returns the resources of patient `index` as a later extract holds them, after the changes of `round` rounds.
+    pub fn resources_in_round(&self, index: usize, round: u32, share: f64) -> Vec<Value> {
+        let mut resources = self.resources_after(index, round, share);
+        self.mark_all(&mut resources);
+        resources
+    }
+
+    /// Says whether something about patient `index` changes in `round`.
+    pub fn changes_in_round(&self, index: usize, round: u32, share: f64) -> bool {
+        self.change_in(index, round, share).is_some()
+    }
+
     /// Returns the file stem and the Bundle of patient `index`.
     pub fn bundle(&self, index: usize) -> (String, Value) {
         self.bundle_after(index, 0, 0.0)

@@ -1,0 +1,78 @@
+//! What every table feed does: says what its tables are, what a row changes, and what a patient's rows mean.
+
+use std::collections::BTreeSet;
+
+use jiff::civil::Date;
+
+use crate::format::Format;
+use crate::problem::{Problem, Reason};
+use crate::rows::{LookUp, RowChange, UnitRows, Values};
+use crate::rules::Rules;
+use crate::spec::TableSpec;
+
+/// What stays the same while many documents are made of one feed's rows.
+pub struct Mapping<'a> {
+    /// The site's rules.
+    pub rules: &'a Rules,
+    /// The shared tables.
+    pub shared: &'a dyn LookUp,
+    /// The names of the tables that the feed has been seen to supply, with all columns that they need.
+    pub supplied: &'a BTreeSet<String>,
+}
+
+/// A FHIR R4 document made of rows.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Mapped {
+    /// A Bundle of type `collection` as JSON; `None` where there is to be no record (a dummy patient, an excluded one).
+    pub document: Option<Vec<u8>>,
+    /// What could not be mapped.
+    pub problems: Vec<Problem>,
+}
+
+impl std::fmt::Debug for Mapped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mapped")
+            .field("bytes", &self.document.as_ref().map(Vec::len))
+            .field("problems", &self.problems)
+            .finish()
+    }
+}
+
+/// A feed that arrives as batches of tables.
+pub trait TableFeed: Sync {
+    /// Returns the format.
+    fn format(&self) -> Format;
+
+    /// Returns a number that grows whenever the same rows would give another document.
+    fn version(&self) -> u32;
+
+    /// Returns every table that the feed knows.
+    fn tables(&self) -> &'static [TableSpec];
+
+    /// Returns what a row does to the rows that are kept.
+    ///
+    /// # Errors
+    /// A column that the row cannot do without is empty or malformed.
+    fn change(
+        &self,
+        table: &'static TableSpec,
+        values: Values,
+    ) -> Result<RowChange, (Option<&'static str>, Reason)>;
+
+    /// Makes a patient's document from all rows of theirs.
+    fn patient(&self, rows: &UnitRows, mapping: &Mapping<'_>) -> Mapped;
+
+    /// Makes the document of a day's appointments.
+    fn day(&self, day: Date, rows: &UnitRows, mapping: &Mapping<'_>) -> Mapped;
+
+    /// Makes the document of what patients share, where the feed has resources for that.
+    fn shared(&self, mapping: &Mapping<'_>) -> Mapped {
+        let _ = mapping;
+        Mapped::default()
+    }
+}
+
+/// Returns the table of this name.
+pub fn table(feed: &dyn TableFeed, name: &str) -> Option<&'static TableSpec> {
+    feed.tables().iter().find(|table| table.name == name)
+}

@@ -1,0 +1,69 @@
+//! The made-up practice of `lifeboat-clinical`, exported as each of the formats that Lifeboat reads.
+//!
+//! No public samples of most formats exist, so these writers are the samples. They all export one and
+//! the same practice: what the generator decided about a patient is in every format, as far as the format can say it.
+//! A practice's later extracts (`delta` 1, 2, …) hold what changed since the one before.
+
+mod rowset;
+
+use std::io::{self, Write};
+
+use jiff::civil::Date;
+use lifeboat_clinical::synth::{Detail, Practice};
+use serde_json::Value;
+
+pub use rowset::{RowSet, csv_row};
+
+/// What to write.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// How many patients the practice has.
+    pub patients: usize,
+    /// The seed from which everything follows.
+    pub seed: u64,
+    /// The day on which the practice is shown.
+    pub today: Date,
+    /// Which extract: 0 is the full one, 1 the first changes after it, and so on.
+    pub delta: u32,
+    /// The share of patients (0 to 1) of whom something changes from one extract to the next.
+    pub share: f64,
+    /// Rows of history that a patient has at least, in table formats, for measuring; as many as there are unless set.
+    pub rows_per_patient: Option<usize>,
+}
+
+impl Order {
+    /// Returns the order of a full extract.
+    pub fn full(patients: usize, seed: u64, today: Date) -> Self {
+        Self { patients, seed, today, delta: 0, share: 0.01, rows_per_patient: None }
+    }
+
+    /// Returns the order of the extract after so many others.
+    #[must_use]
+    pub fn later(self, delta: u32) -> Self {
+        Self { delta, ..self }
+    }
+
+    /// Returns the practice; every patient comes as plain resources.
+    pub fn practice(&self) -> Practice {
+        Practice::new(self.seed, self.patients, self.today).with_ips_percent(0).with_detail(Detail::Full)
+    }
+
+    /// Returns the FHIR R4 resources of patient `index` as of extract `delta`, the Patient first.
+    pub fn chart(&self, practice: &Practice, index: usize, delta: u32) -> Vec<Value> {
+        practice.resources_in_round(index, delta, self.share)
+    }
+
+    /// Says whether patient `index` is in this extract: all are in a full one, those who changed in a later one.
+    pub fn holds(&self, practice: &Practice, index: usize) -> bool {
+        self.delta == 0 || practice.changes_in_round(index, self.delta, self.share)
+    }
+}
+
+/// Where the files of an extract go.
+pub trait Sink {
+    /// Begins a file at a path below the extract's folder; several may be open at once.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    fn file(&mut self, path: &str) -> io::Result<Box<dyn Write>>;
+}
