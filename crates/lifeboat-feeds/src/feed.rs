@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use jiff::civil::Date;
 
+use crate::batch::{Batch, FileFacts, ReadHead};
 use crate::format::Format;
 use crate::problem::{Problem, Reason};
 use crate::rows::{LookUp, RowChange, UnitRows, Values};
 use crate::rules::Rules;
 use crate::spec::TableSpec;
+use crate::table::Dialect;
 
 /// What stays the same while many documents are made of one feed's rows.
 pub struct Mapping<'a> {
@@ -48,6 +50,15 @@ pub trait TableFeed: Sync {
 
     /// Returns every table that the feed knows.
     fn tables(&self) -> &'static [TableSpec];
+
+    /// Returns how a table's files are written.
+    fn dialect(&self, table: &TableSpec) -> Dialect {
+        let _ = table;
+        Dialect::CSV
+    }
+
+    /// Sorts the files of a source into batches, in no particular order.
+    fn batches(&self, files: &[FileFacts], heads: &dyn ReadHead) -> Vec<Batch>;
 
     /// Returns what a row does to the rows that are kept.
     ///
