@@ -49,8 +49,16 @@ impl Order {
     }
 
     /// Returns the FHIR R4 resources of patient `index` as of extract `delta`, the Patient first.
+    ///
+    /// Each extract that changes something about a patient has also lost the oldest of their observations, so that there
+    /// is something to delete.
     pub fn chart(&self, practice: &Practice, index: usize, delta: u32) -> Vec<Value> {
-        practice.resources_in_round(index, delta, self.share)
+        let mut chart = practice.resources_in_round(index, delta, self.share);
+        let rounds = (1..=delta).filter(|round| practice.changes_in_round(index, *round, self.share)).count();
+        for _ in 0..rounds {
+            drop_oldest_observation(&mut chart);
+        }
+        chart
     }
 
     /// Says whether patient `index` is in this extract: all are in a full one, those who changed in a later one.
@@ -66,4 +74,27 @@ pub trait Sink {
     /// # Errors
     /// The file cannot be made.
     fn file(&mut self, path: &str) -> io::Result<Box<dyn Write>>;
+}
+
+/// Drops the oldest observation that no report refers to.
+fn drop_oldest_observation(chart: &mut Vec<Value>) {
+    let in_reports: std::collections::HashSet<String> = chart
+        .iter()
+        .filter_map(|resource| resource["result"].as_array())
+        .flatten()
+        .filter_map(|result| Some(result["reference"].as_str()?.to_owned()))
+        .collect();
+    let oldest = chart
+        .iter()
+        .enumerate()
+        .filter(|(_, resource)| resource["resourceType"] == "Observation")
+        .filter_map(|(at, resource)| {
+            Some((resource["effectiveDateTime"].as_str()?, resource["id"].as_str()?, at))
+        })
+        .filter(|(_, id, _)| !in_reports.contains(&format!("Observation/{id}")))
+        .min()
+        .map(|(_, _, at)| at);
+    if let Some(at) = oldest {
+        chart.remove(at);
+    }
 }
