@@ -42,6 +42,7 @@ pub use person::{Died, FLAG_DECEASED, FLAG_INTERPRETER, FLAG_LEFT, FLAG_SENSITIV
 pub use shared::SharedResources;
 use shared::Support;
 pub(crate) use shared::display_name;
+pub use window::Windows;
 
 use crate::date::window_start;
 use crate::fhir::{Piece, ResourceType, Role, SectionFact, TypeSet};
@@ -55,11 +56,13 @@ const RECORD_BYTES_MAX: usize = 60 << 20;
 /// The most bytes of one item, so that one scanned letter does not displace the rest.
 const ITEM_BYTES_MAX: usize = 8 << 20;
 
-/// What a feed has been seen to supply, for anybody.
+/// What a feed has been seen to supply, for anybody, and how much of it the site keeps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FeedProfile {
     /// The union of all documents' [`crate::fhir::Outline::types`].
     pub supplied: TypeSet,
+    /// How far back sections go.
+    pub windows: Windows,
 }
 
 impl FeedProfile {
@@ -155,7 +158,7 @@ pub fn build_patient_record(
     let items = std::mem::take(&mut parts.items).into_iter();
     let mut items: Vec<Item<'_>> = items.map(|held| Item::of(held, &context)).collect();
     items.sort_by(|a, b| a.sort_key().cmp(&b.sort_key()));
-    let mut notes = window::apply(&mut items, today);
+    let mut notes = window::apply(&mut items, &feed.windows, today);
     limit_size(&mut items, &mut notes, &mut problems);
 
     let patient = parts.patient.as_ref();

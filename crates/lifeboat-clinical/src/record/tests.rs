@@ -252,6 +252,21 @@ fn medication_is_repeat_acute_or_past() {
 }
 
 #[test]
+fn a_site_may_hold_more_months_of_a_section() {
+    let lab = |id: &str, date: &str| json!({"resourceType":"Observation","id":id,"category":[status("laboratory")],"code":snomed("1"),"effectiveDateTime":date});
+    let resources = [lab("new", "2026-01-01"), lab("old", "2023-12-31"), lab("older", "2019-01-01")];
+    let windows = Windows { results: 60, ..Windows::default() };
+    let feed = FeedProfile { windows, ..everything_supplied() };
+    let record =
+        build_patient_record(pieces("collection", &resources), &SharedResources::default(), &feed, TODAY);
+    assert_eq!(ids(&record, SectionId::Results), ["new", "old"]);
+    assert_eq!(
+        notes(&record, SectionId::Results),
+        ["Items before 01-Nov-2021 are not held in this copy, except the latest of each."]
+    );
+}
+
+#[test]
 fn windows_drop_what_is_old_and_say_so_but_never_the_latest() {
     let lab = |id: &str, code: &str, date: &str| json!({"resourceType":"Observation","id":id,"category":[status("laboratory")],"code":snomed(code),"effectiveDateTime":date});
     let encounter =

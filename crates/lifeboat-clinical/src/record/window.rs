@@ -1,4 +1,4 @@
-//! How far back each section goes.
+//! How far back each section goes, by the site's [`Windows`]; this is what they are unless it says otherwise:
 //!
 //! | section | held |
 //! |---|---|
@@ -18,6 +18,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 use super::classify::Item;
 use super::held::{Held, key_of};
@@ -27,6 +28,37 @@ use crate::section::SectionId;
 
 /// How often members of members are followed.
 const MEMBER_ROUNDS: usize = 4;
+
+/// How many months of each section that grows without end are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Windows {
+    /// Past medication.
+    pub past_medication: u16,
+    /// Consultations and other encounters.
+    pub encounters: u16,
+    /// Investigations and results.
+    pub results: u16,
+    /// Vital signs and other measurements, social history, pregnancy.
+    pub observations: u16,
+    /// Referrals.
+    pub referrals: u16,
+    /// Past appointments, messages, claims and the like among other items.
+    pub other_items: u16,
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self {
+            past_medication: 24,
+            encounters: 24,
+            results: 12,
+            observations: 12,
+            referrals: 12,
+            other_items: 12,
+        }
+    }
+}
 
 enum Window {
     All,
@@ -42,7 +74,7 @@ enum Besides {
     AllButTraffic,
 }
 
-fn window(section: SectionId) -> Window {
+fn window(section: SectionId, windows: &Windows) -> Window {
     use SectionId as S;
     let (months, besides) = match section {
         S::Alerts
@@ -54,12 +86,14 @@ fn window(section: SectionId) -> Window {
         | S::Immunisations
         | S::Procedures
         | S::Diary => return Window::All,
-        S::PastMedication | S::Encounters => (24, Besides::LastThree),
-        S::Results | S::Observations | S::SocialHistory | S::Pregnancy => (12, Besides::LatestOfEach),
-        S::Referrals => (12, Besides::OpenOrLastThree),
-        S::OtherItems => (12, Besides::AllButTraffic),
+        S::PastMedication => (windows.past_medication, Besides::LastThree),
+        S::Encounters => (windows.encounters, Besides::LastThree),
+        S::Results => (windows.results, Besides::LatestOfEach),
+        S::Observations | S::SocialHistory | S::Pregnancy => (windows.observations, Besides::LatestOfEach),
+        S::Referrals => (windows.referrals, Besides::OpenOrLastThree),
+        S::OtherItems => (windows.other_items, Besides::AllButTraffic),
     };
-    Window::Months { months, besides }
+    Window::Months { months: i32::from(months), besides }
 }
 
 /// Resource types that record traffic rather than care.
@@ -92,18 +126,18 @@ fn is_traffic(name: &str) -> bool {
 
 /// Drops the items that lie outside their section's window; `items` are sorted by section, newest
 /// first. Returns the note of every section that lost some.
-pub(super) fn apply(items: &mut Vec<Item<'_>>, today: Date) -> Vec<(SectionId, String)> {
+pub(super) fn apply(items: &mut Vec<Item<'_>>, windows: &Windows, today: Date) -> Vec<(SectionId, String)> {
     let mut held: Vec<bool> = Vec::with_capacity(items.len());
     let mut latest = HashSet::new();
     let mut newer = [0; SectionId::ALL.len()];
     for item in items.iter() {
-        held.push(is_held(item, today, &mut latest, &mut newer));
+        held.push(is_held(item, windows, today, &mut latest, &mut newer));
     }
     hold_members(items, &mut held);
     let mut notes: Vec<(SectionId, String)> = Vec::new();
     for (item, held) in items.iter().zip(&held) {
         if !held && notes.last().map(|(section, _)| *section) != Some(item.section) {
-            notes.extend(note(item.section, today).map(|note| (item.section, note)));
+            notes.extend(note(item.section, windows, today).map(|note| (item.section, note)));
         }
     }
     let mut held = held.into_iter();
@@ -113,11 +147,12 @@ pub(super) fn apply(items: &mut Vec<Item<'_>>, today: Date) -> Vec<(SectionId, S
 
 fn is_held<'i>(
     item: &'i Item<'_>,
+    windows: &Windows,
     today: Date,
     latest: &mut HashSet<(SectionId, crate::fhir::ResourceType, &'i str)>,
     newer: &mut [u32; SectionId::ALL.len()],
 ) -> bool {
-    let Window::Months { months, besides } = window(item.section) else {
+    let Window::Months { months, besides } = window(item.section, windows) else {
         return true;
     };
     let recent = item.until.is_none_or(|until| until >= window_start(today, months));
@@ -178,8 +213,8 @@ pub(super) fn member_keys<'p>(held: &Held<'p>) -> Vec<Cow<'p, str>> {
     keys
 }
 
-fn note(section: SectionId, today: Date) -> Option<String> {
-    let Window::Months { months, besides } = window(section) else {
+fn note(section: SectionId, windows: &Windows, today: Date) -> Option<String> {
+    let Window::Months { months, besides } = window(section, windows) else {
         return None;
     };
     let date = clinical(window_start(today, months));

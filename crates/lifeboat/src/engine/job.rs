@@ -66,7 +66,7 @@ impl Job<'_> {
         if plan.wanted.is_empty() {
             return Ok(dictionary);
         }
-        let profile = FeedProfile { supplied: self.surveyed.survey.supplied };
+        let profile = FeedProfile { supplied: self.surveyed.survey.supplied, ..FeedProfile::default() };
         let mut shared = SharedResources::default();
         self.surveyed.survey.shared.iter().cloned().for_each(|piece| {
             // One without an id can be referred to by nobody.
