@@ -15,6 +15,8 @@ mod contestant;
 #[cfg(feature = "bench")]
 mod data;
 #[cfg(feature = "bench")]
+mod feed;
+#[cfg(feature = "bench")]
 pub(crate) mod floor;
 #[cfg(feature = "bench")]
 mod measure;
@@ -35,6 +37,18 @@ pub(crate) struct Options {
     /// Measures 1,000 patients once: to see that it works, not to quote.
     #[arg(long)]
     quick: bool,
+    /// Measures only this part of the comparison.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+}
+
+/// The parts of the comparison.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// Lifeboat beside its peers.
+    Peers,
+    /// A large extract of tables.
+    Feed,
 }
 
 /// Builds the measuring half and starts it with the same arguments.
@@ -57,12 +71,25 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let (patients, runs) = if options.quick { (1_000, 1) } else { (options.patients, options.runs.max(1)) };
     let folder = shell::target().join("bench");
-    let data = data::Data::ready(&folder, patients)?;
-    let results = rounds::measure(&folder, &data, runs)?;
-    let path = folder.join("results.json");
-    let text = serde_json::to_vec_pretty(&results).expect("results are plain JSON");
-    std::fs::write(&path, text).map_err(|source| Failure::Write { path: path.clone(), source })?;
-    println!("\n{}", report::markdown(&results));
+    if options.only != Some(Part::Feed) {
+        let data = data::Data::ready(&folder, patients)?;
+        let results = rounds::measure(&folder, &data, runs)?;
+        println!("\n{}", report::markdown(&results));
+        keep(&folder.join("results.json"), &results)?;
+    }
+    if options.only != Some(Part::Peers) {
+        let results = feed::measure(&folder, patients)?;
+        println!("\n{}", feed::markdown(&results));
+        keep(&folder.join("feed.json"), &results)?;
+    }
+    Ok(())
+}
+
+/// Keeps every single measurement.
+#[cfg(feature = "bench")]
+fn keep(path: &std::path::Path, results: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_vec_pretty(results).expect("results are plain JSON");
+    std::fs::write(path, text).map_err(|source| Failure::Write { path: path.to_owned(), source })?;
     println!("every single measurement: {}", path.display());
     Ok(())
 }

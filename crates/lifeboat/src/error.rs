@@ -132,6 +132,14 @@ pub enum CommandError {
         /// Why.
         source: lifeboat_replica::durable::DurableError,
     },
+    /// A folder could not be written into.
+    #[error("cannot write into the folder {path}")]
+    WriteFolder {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// A file that the command was given could not be read.
     #[error("cannot read the {what} {path}")]
     Read {
@@ -258,7 +266,7 @@ impl CommandError {
             CommandError::Exists { .. } => "nothing was changed; choose another place or move the file away",
             CommandError::OpenKit { .. } => "check the passphrase; capital letters, spaces and hyphens count",
             CommandError::AskPassphrase { .. } => "without a terminal, give `--passphrase-file FILE`",
-            CommandError::Write { .. } => "check that the folder exists, is writable and has room",
+            CommandError::Write { .. } | CommandError::WriteFolder { .. } => "check that the folder exists, is writable and has room",
             _ => return None,
         };
         Some(hint.to_owned())

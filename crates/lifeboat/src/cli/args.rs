@@ -57,6 +57,9 @@ pub enum Command {
     /// Make kits: what one clinician needs to open the site.
     #[command(subcommand)]
     Kit(KitCommand),
+    /// Look into an extract before it is trusted, or write a made-up one.
+    #[command(subcommand)]
+    Feed(FeedCommand),
     /// Check or show the configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -248,6 +251,70 @@ pub enum ConfigCommand {
     Show,
 }
 
+/// The commands of `feed`.
+#[derive(Debug, Subcommand)]
+pub enum FeedCommand {
+    /// Say what a file or folder is, which tables and documents it holds, and what of it would not be kept.
+    ///
+    /// Nothing is written, and nothing about a patient is shown.
+    Inspect {
+        /// A file, an archive, or a folder.
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+        /// Take it for this format instead of recognising it: fhir-r4, emis, tpp, vision, gpconnect, ccda or scr.
+        #[arg(long, value_name = "FORMAT")]
+        format: Option<lifeboat_feeds::Format>,
+    },
+    /// Write an extract of a made-up practice. The same seed gives the same practice in every format.
+    Synth(SynthArgs),
+}
+
+/// The formats in which a made-up extract can be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SynthFormat {
+    /// EMIS Web extract.
+    Emis,
+    /// TPP SystmOne extract.
+    Tpp,
+    /// Vision extract.
+    Vision,
+    /// GP Connect Access Record: Structured, one document per patient.
+    Gpconnect,
+    /// FHIR R4, one Bundle per patient.
+    Fhir,
+    /// FHIR R4 Bulk Data, one NDJSON file per resource type.
+    Bulk,
+}
+
+/// Arguments of `feed synth`.
+#[derive(Debug, Args)]
+pub struct SynthArgs {
+    /// The format.
+    #[arg(long, value_enum)]
+    pub format: SynthFormat,
+    /// How many patients the practice has.
+    #[arg(long, value_name = "COUNT", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub patients: u32,
+    /// What the practice is generated from; the same number gives the same practice.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub seed: u64,
+    /// Which extract: 0 is the full one, 1 holds the changes after it, and so on.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub delta: u32,
+    /// The share of patients, in a hundred, of whom something changes from one extract to the next.
+    #[arg(long, value_name = "PERCENT", default_value_t = 1.0)]
+    pub changes: f64,
+    /// The day on which the practice is shown; today unless said.
+    #[arg(long, value_name = "DATE")]
+    pub today: Option<jiff::civil::Date>,
+    /// Rows of history that each patient has at least, in table formats, for measuring.
+    #[arg(long, value_name = "COUNT")]
+    pub rows_per_patient: Option<usize>,
+    /// The folder to write into; it is made if need be. Files of the same name are replaced.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+}
+
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 pub struct DemoArgs {
@@ -299,6 +366,8 @@ impl Command {
             Command::Kit(KitCommand::Create { .. }) => "kit create",
             Command::Config(ConfigCommand::Check) => "config check",
             Command::Config(ConfigCommand::Show) => "config show",
+            Command::Feed(FeedCommand::Inspect { .. }) => "feed inspect",
+            Command::Feed(FeedCommand::Synth(_)) => "feed synth",
             Command::Demo(_) => "demo",
             Command::Completions(_) => "completions",
             Command::Man(_) => "man",

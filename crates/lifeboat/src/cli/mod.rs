@@ -3,6 +3,7 @@
 mod args;
 mod config;
 mod context;
+mod feed;
 mod init;
 mod kit;
 mod logging;
@@ -77,6 +78,7 @@ fn dispatch(cli: &Cli, output: Output) -> Result<Box<dyn Report>, CommandError> 
         Command::Restore(args) => restore::run(global, args, output),
         Command::Recipients(command) => recipients::run(global, command),
         Command::Kit(command) => kit::run(global, command),
+        Command::Feed(command) => feed::run(command, output),
         Command::Config(command) => config::run(global, command),
         Command::Demo(args) => crate::demo::run(args, output),
         Command::Completions(args) => Ok(manual::completions(args, Cli::command())),

@@ -1,0 +1,5 @@
+//! Every feed from end to end: a made-up extract is recognised, snapshotted, and read as a clinician reads it.
+
+mod agreement;
+mod forced;
+mod reading;
