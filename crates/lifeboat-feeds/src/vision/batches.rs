@@ -46,11 +46,6 @@ fn parse(name: &str) -> Option<Name<'_>> {
     (is_code && is_time).then_some(Name { kind, prefix, practice, table, time })
 }
 
-/// Says whether a file's name is one of Vision's.
-pub(crate) fn is_vision_name(name: &str) -> bool {
-    parse(name).is_some()
-}
-
 /// Sorts files into batches: those of one kind, practice and time belong together.
 pub(super) fn batches(files: &[FileFacts], heads: &dyn ReadHead) -> Vec<Batch> {
     let mut batches: BTreeMap<String, Batch> = BTreeMap::new();
