@@ -122,7 +122,7 @@ impl<R: Read> TableReader<R> {
         limits: TableLimits,
     ) -> Result<Self, Problem> {
         let mut buffer = Buffer::new(reader, limits.row_bytes_max);
-        let unreadable = |error: io::Error| Problem::whole(Reason::Unreadable(error.kind().to_string()));
+        let unreadable = |error: io::Error| Problem::whole(Reason::Unreadable(error.to_string()));
         buffer.fill().map_err(unreadable)?;
         header::refuse_foreign(buffer.bytes())?;
         if buffer.bytes().starts_with(b"\xef\xbb\xbf") {
@@ -402,7 +402,7 @@ impl<R: Read> Iterator for TableReader<R> {
             self.damaged = true;
             self.bad_rows += 1;
             self.row += 1;
-            Some(Err(self.problem(None, Reason::Unreadable(error.kind().to_string()))))
+            Some(Err(self.problem(None, Reason::Unreadable(error.to_string()))))
         })
     }
 }

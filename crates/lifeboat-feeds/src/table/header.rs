@@ -3,6 +3,7 @@
 use std::io::Read;
 
 use super::{Buffer, Dialect, Field, Fields, Scanned, TableLimits, decode, scan};
+use crate::archive::{Container, container};
 use crate::problem::{Problem, Reason};
 use crate::spec::{ColumnSpec, TableSpec};
 
@@ -48,9 +49,12 @@ impl Columns {
 
 /// Refuses what is no text at all.
 pub(super) fn refuse_foreign(head: &[u8]) -> Result<(), Problem> {
-    let utf_16 = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
-    let foreign = utf_16.then(|| "is text in UTF-16; tables are read as UTF-8 or Windows-1252".to_owned());
-    foreign.map_or(Ok(()), |text| Err(Problem::whole(Reason::Foreign(text))))
+    let text = match container(&head[..head.len().min(512)]) {
+        Container::Plain => return Ok(()),
+        Container::Gzip | Container::Zstd | Container::Zip => "is packed; it must be unpacked as it is read",
+        Container::Foreign(text) => text,
+    };
+    Err(Problem::whole(Reason::Foreign(text.to_owned())))
 }
 
 /// Reads the header; says besides whether it begins with a quote.
@@ -61,7 +65,7 @@ pub(super) fn read<R: Read>(
     limits: TableLimits,
     notes: &mut Vec<Problem>,
 ) -> Result<(Columns, bool), Problem> {
-    let unreadable = |error: std::io::Error| Problem::whole(Reason::Unreadable(error.kind().to_string()));
+    let unreadable = |error: std::io::Error| Problem::whole(Reason::Unreadable(error.to_string()));
     let mut fields = Fields::keeping(COLUMNS_MAX);
     buffer.skip_line_ends().map_err(unreadable)?;
     if buffer.bytes().is_empty() {
