@@ -81,7 +81,7 @@ fn the_header_is_a_set() {
     check("\r\n\n", &["!!is empty, without even a header"]);
     check("Id,\"Te", &["!!a quoted field is not closed"]);
     check("I\0d,Text\n", &["!!holds a NUL byte, which no text file does"]);
-    check(b"\xff\xfeI\0d\0", &["!!is text in UTF-16; tables are read as UTF-8 or Windows-1252"]);
+    check(b"\xff\xfeI\0d\0", &["!!is text in UTF-16; it is read as UTF-8 or Windows-1252 only"]);
     check(format!("{}\n", "Id,".repeat(80)), &["!!the row is longer than the limit of 120 bytes"]);
 }
 
@@ -204,7 +204,7 @@ fn ten_megabytes_in_one_field_are_an_error_that_names_row_and_column() {
             read,
             ["1|a|b", "!row 2, Note: the field is longer than the limit of 1048576 bytes", "3|e|f"]
         );
-        assert!(reader.buffer.bytes.len() <= TableLimits::default().row_bytes_max);
+        assert!(reader.buffer.bytes().len() <= TableLimits::default().row_bytes_max);
         assert!(!reader.is_damaged());
     }
 }
