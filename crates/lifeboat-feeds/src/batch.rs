@@ -4,6 +4,10 @@ use std::io;
 
 use crate::problem::{Problem, Reason};
 
+mod plan;
+
+pub use plan::{AppliedBatch, Apply, BatchPlan, BatchStep, Decision, FoundBatch, Refusal, plan_batches};
+
 /// What is known of a file of the source before it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileFacts {
