@@ -59,7 +59,8 @@ fn appointment(
         reason.map(|words| names::said("did-not-attend-because", words)).into_iter().collect();
     // An appointment whose time cannot be read stays on its day, with what was written.
     extension.extend(time.filter(|_| start.is_none()).map(|time| names::said("time-as-written", time)));
-    let category = said("SessionCategoryDisplayName").filter(|name| Some(*name) != said("SessionTypeDescription"));
+    let category =
+        said("SessionCategoryDisplayName").filter(|name| Some(*name) != said("SessionTypeDescription"));
     extension.extend(category.map(|name| names::said("session-category", name)));
     r4::object([
         ("resourceType", Some("Appointment".into())),
@@ -93,7 +94,8 @@ fn participants(
 ) -> Value {
     let patient = json!({"reference": format!("Patient/{}", names::id("", patient))});
     let beginning = session_guid.map(|guid| format!("{guid}{KEY_SEPARATOR}"));
-    let users = beginning.map(|beginning| shared.rows_beginning(SESSION_USER, &beginning)).unwrap_or_default();
+    let users =
+        beginning.map(|beginning| shared.rows_beginning(SESSION_USER, &beginning)).unwrap_or_default();
     let clinicians = users.into_iter().filter_map(|user| {
         let guid = user.text("UserInRoleGuid");
         let name = names::user(shared, guid)?;

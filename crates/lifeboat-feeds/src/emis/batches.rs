@@ -67,9 +67,9 @@ pub(super) fn of(files: &[FileFacts], heads: &dyn ReadHead) -> Vec<Batch> {
     for (name, members) in found {
         let mut batch = Gathered::of(&name, members, files);
         let unknown = strangers.iter().filter(|(_, of)| *of == name);
-        batch.problems.extend(
-            unknown.map(|(at, _)| Problem::of_file(files[*at].path.as_str(), Reason::UnknownTable)),
-        );
+        batch
+            .problems
+            .extend(unknown.map(|(at, _)| Problem::of_file(files[*at].path.as_str(), Reason::UnknownTable)));
         let before = seen.entry(name.agreement.clone()).or_default();
         if name.alone.is_none() {
             batch.check(before, heads, files);
@@ -257,7 +257,12 @@ impl Gathered {
         };
         Batch {
             name: label,
-            order: format!("{}/{:020}/{}", name.time, name.process, name.alone.as_deref().unwrap_or_default()),
+            order: format!(
+                "{}/{:020}/{}",
+                name.time,
+                name.process,
+                name.alone.as_deref().unwrap_or_default()
+            ),
             kind: if name.alone.is_some() { BatchKind::Delta } else { BatchKind::Unsaid },
             from: None,
             until: None,

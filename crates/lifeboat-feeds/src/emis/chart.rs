@@ -83,8 +83,9 @@ impl<'a> Chart<'a> {
         let shared = mapping.shared;
         let by_guid = |table| rows.rows(table).filter_map(|row| Some((row.text("ObservationGuid")?, row)));
         let referrals: HashMap<_, _> = by_guid(REFERRAL).collect();
-        let originals: HashMap<_, _> =
-            by_guid(ORIGINAL_TERMS).filter_map(|(guid, row)| Some((guid, row.text("OriginalTerm")?))).collect();
+        let originals: HashMap<_, _> = by_guid(ORIGINAL_TERMS)
+            .filter_map(|(guid, row)| Some((guid, row.text("OriginalTerm")?)))
+            .collect();
         let entry = |(guid, row): (&'a str, RowRef<'a>)| {
             let code = Code::of(row.text("CodeId"), CLINICAL_CODE, shared);
             let original = originals.get(guid).copied();
@@ -123,7 +124,9 @@ impl<'a> Chart<'a> {
         let inherited: Vec<Secrecy> = self
             .entries
             .iter()
-            .map(|entry| self.ancestors(entry).fold(entry.secrecy, |secrecy, above| secrecy.within(above.secrecy)))
+            .map(|entry| {
+                self.ancestors(entry).fold(entry.secrecy, |secrecy, above| secrecy.within(above.secrecy))
+            })
             .collect();
         for (entry, secrecy) in self.entries.iter_mut().zip(inherited) {
             entry.secrecy = secrecy;

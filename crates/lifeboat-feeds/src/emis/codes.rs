@@ -32,15 +32,8 @@ const NO_KNOWN_ALLERGIES_READ: &str = "1151.";
 const DEGRADED_ALLERGIES: [&str; 2] = ["196461000000101", "196471000000108"];
 
 /// SNOMED CT codes of what everybody must see before they see the patient.
-const ALERTS: [&str; 7] = [
-    "304253006",
-    "450475007",
-    "450476008",
-    "304252001",
-    "315594003",
-    "878111000000109",
-    "1108111000000107",
-];
+const ALERTS: [&str; 7] =
+    ["304253006", "450475007", "450476008", "304252001", "315594003", "878111000000109", "1108111000000107"];
 
 /// What kind of entry a row of `CareRecord_Observation` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +167,9 @@ impl<'a> Code<'a> {
     pub(super) fn medicine(self) -> Value {
         match self {
             Self::Absent => json!({"text": "Medicine without a code"}),
-            Self::Unexplained(id) => json!({"text": format!("Drug code {id}, whose name is not in the extract")}),
+            Self::Unexplained(id) => {
+                json!({"text": format!("Drug code {id}, whose name is not in the extract")})
+            }
             Self::Known(row) => {
                 let term = self.term();
                 let system_and_code = match row.text("DmdProductCodeId") {
@@ -215,7 +210,9 @@ impl<'a> Code<'a> {
                 Kind::Social
             }
             "procedure code" | "dental procedure" => Kind::Procedure,
-            "conditions, operations and procedures" if self.read().is_some_and(is_operation) => Kind::Procedure,
+            "conditions, operations and procedures" if self.read().is_some_and(is_operation) => {
+                Kind::Procedure
+            }
             "" => by_entry_type(&entry_type),
             _ if row.text("DocumentGuid").is_some() && row.text("Value").is_none() => Kind::Document,
             _ => Kind::Plain,

@@ -108,7 +108,9 @@ impl Draft {
     fn permit(&mut self, secrecy: Secrecy, mut resource: Value) -> Option<Value> {
         match (secrecy, self.confidential) {
             (Secrecy::Open, _) => {}
-            (Secrecy::Confidential, Confidential::Keep) => resource["meta"] = json!({"security": [restricted()]}),
+            (Secrecy::Confidential, Confidential::Keep) => {
+                resource["meta"] = json!({"security": [restricted()]})
+            }
             (Secrecy::Confidential, Confidential::Withhold) => {
                 self.withhold(&resource);
                 return None;

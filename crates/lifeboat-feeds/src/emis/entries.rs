@@ -99,23 +99,32 @@ impl<'a> Told<'_, 'a> {
             let range = (row.text("NumericRangeLow"), row.text("NumericRangeHigh"));
             notes.extend(match range {
                 (None, None) => None,
-                (low, high) => {
-                    Some(format!("Range: {} to {}", low.unwrap_or("?"), high.unwrap_or("?")))
-                }
+                (low, high) => Some(format!("Range: {} to {}", low.unwrap_or("?"), high.unwrap_or("?"))),
             });
         }
         if shown != Shown::Document {
             let document = row.text("DocumentGuid");
-            notes.extend(document.map(|_| "A document belongs to this entry; it is not in the extract".to_owned()));
+            notes.extend(
+                document.map(|_| "A document belongs to this entry; it is not in the extract".to_owned()),
+            );
         }
         notes.extend(self.effective.told.clone());
         notes.extend(self.entered.told.as_ref().map(|told| format!("Entered: {told}")));
-        if self.effective.fhir.is_none()
-            && let Some(entered) = &self.entered.fhir
-        {
-            notes.push(format!("Entered: {entered}"));
+        if self.effective.fhir.is_none() && !self.says_when_entered() {
+            notes.extend(self.entered.fhir.as_ref().map(|entered| format!("Entered: {entered}")));
         }
         (!notes.is_empty()).then(|| r4::notes(notes.iter().map(|note| Some(note.as_str()))))
+    }
+
+    /// Says whether the resource has a place for when the entry was entered.
+    fn says_when_entered(&self) -> bool {
+        match self.entry.kind {
+            Kind::Allergy | Kind::Immunisation => true,
+            Kind::Alert | Kind::FamilyHistory | Kind::Referral | Kind::Procedure | Kind::Document => false,
+            Kind::Result | Kind::Imaging | Kind::Vital | Kind::Social | Kind::Plain => {
+                self.entered.instant().is_some()
+            }
+        }
     }
 
     /// Returns the notes as extensions, for resources without notes.
@@ -239,18 +248,24 @@ impl<'a> Told<'_, 'a> {
     }
 
     fn document(&self) -> Value {
+        const NOT_HERE: &str = "The document itself is not in the extract";
         let name = self.entry.row.text("DocumentGuid");
+        let mut said = self.said(Shown::Document);
+        if let Some(text) = self.entry.text() {
+            said.retain(|said| said["valueString"] != text);
+            said.push(names::said("note", NOT_HERE));
+        }
         r4::object([
             ("resourceType", Some("DocumentReference".into())),
             ("id", Some(self.id.clone().into())),
-            ("extension", Some(self.said(Shown::Document).into())),
+            ("extension", Some(said.into())),
             ("masterIdentifier", name.map(|name| json!({"value": name}))),
             ("status", Some("current".into())),
             ("type", Some(self.concept())),
             ("subject", Some(self.subject.clone())),
             ("date", self.date().map(Value::from)),
             ("author", self.clinician().map(|author| json!([author]))),
-            ("description", Some("The document itself is not in the extract".into())),
+            ("description", Some(self.entry.text().unwrap_or(NOT_HERE).into())),
         ])
     }
 
@@ -260,9 +275,11 @@ impl<'a> Told<'_, 'a> {
         let text = |column: &str| details.and_then(|row| row.text(column));
         let organisation = |column| names::organisation(shared, text(column));
         let urgency = text("ReferralUrgency");
-        let priority = urgency.map(str::to_lowercase).filter(|word| matches!(word.as_str(), "routine" | "urgent"));
+        let priority =
+            urgency.map(str::to_lowercase).filter(|word| matches!(word.as_str(), "routine" | "urgent"));
         let mut said: Vec<Value> = self.linked_problem().into_iter().collect();
-        let mut tell = |name: &str, words: Option<&str>| said.extend(words.map(|words| names::said(name, words)));
+        let mut tell =
+            |name: &str, words: Option<&str>| said.extend(words.map(|words| names::said(name, words)));
         tell("urgency", urgency.filter(|_| priority.is_none()));
         tell("service-type", text("ReferralServiceType"));
         tell("mode", text("ReferralMode"));

@@ -82,7 +82,13 @@ fn add_authorised(draft: &mut Draft, chart: &Chart<'_>, guid: &str, row: RowRef<
     }
 }
 
-fn authorised(draft: &mut Draft, chart: &Chart<'_>, guid: &str, row: RowRef<'_>, issues: &[Issue<'_>]) -> Value {
+fn authorised(
+    draft: &mut Draft,
+    chart: &Chart<'_>,
+    guid: &str,
+    row: RowRef<'_>,
+    issues: &[Issue<'_>],
+) -> Value {
     let start = when::effective(row);
     let entered = when::entered(row);
     let cancelled = when::on(row, "CancellationDate");
@@ -90,7 +96,8 @@ fn authorised(draft: &mut Draft, chart: &Chart<'_>, guid: &str, row: RowRef<'_>,
     let (course, kind) = course(row.text("PrescriptionType"));
     let last = issues.first();
 
-    let mut extension: Vec<Value> = kind.map(|kind| names::said("prescription-type", kind)).into_iter().collect();
+    let mut extension: Vec<Value> =
+        kind.map(|kind| names::said("prescription-type", kind)).into_iter().collect();
     let number = row.text("NumberOfIssues").map(|number| match number.parse::<u32>() {
         Ok(number) => json!({"url": "numberOfPrescriptionsIssued", "valueUnsignedInt": number}),
         Err(_) => json!({"url": "numberOfPrescriptionsIssued", "valueString": number}),
@@ -101,11 +108,13 @@ fn authorised(draft: &mut Draft, chart: &Chart<'_>, guid: &str, row: RowRef<'_>,
     let last_issued = last.and_then(|issue| issue.when.fhir.as_deref());
     extension.extend(last_issued.map(|date| json!({"url": LAST_ISSUED, "valueDateTime": date})));
 
-    let mut notes: Vec<String> = [&start, &entered, &cancelled].iter().filter_map(|when| when.told.clone()).collect();
+    let mut notes: Vec<String> =
+        [&start, &entered, &cancelled].iter().filter_map(|when| when.told.clone()).collect();
     notes.extend(issue_notes(row, issues));
     let allowed = row.text("NumberOfIssuesAuthorised").filter(|_| course != Course::Acute);
     let mut dispense = dispense(row);
-    dispense["numberOfRepeatsAllowed"] = allowed.and_then(|number| number.parse::<u32>().ok()).map_or(Value::Null, Value::from);
+    dispense["numberOfRepeatsAllowed"] =
+        allowed.and_then(|number| number.parse::<u32>().ok()).map_or(Value::Null, Value::from);
     dispense["validityPeriod"] = r4::object([
         ("start", start.fhir.clone().map(Value::from)),
         ("end", cancelled.fhir.clone().map(Value::from)),
@@ -253,6 +262,8 @@ fn issue_notes(row: RowRef<'_>, issues: &[Issue<'_>]) -> Vec<String> {
         let more = if rest > 0 { format!(" and {rest} before") } else { String::new() };
         notes.push(format!("Issued before on {told}{more}"));
     }
-    notes.extend(issues.iter().filter_map(|issue| issue.when.told.as_ref()).map(|told| format!("Issued: {told}")));
+    notes.extend(
+        issues.iter().filter_map(|issue| issue.when.told.as_ref()).map(|told| format!("Issued: {told}")),
+    );
     notes
 }

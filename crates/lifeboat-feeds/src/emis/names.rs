@@ -16,8 +16,7 @@ const ID_BYTES_MAX: usize = 64;
 /// Returns a FHIR id made of a row's name.
 pub(super) fn id(prefix: &str, name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.');
-    let id: String =
-        prefix.chars().chain(name.chars().map(|c| if fits(c) { c } else { '-' })).collect();
+    let id: String = prefix.chars().chain(name.chars().map(|c| if fits(c) { c } else { '-' })).collect();
     if id.len() <= ID_BYTES_MAX && name.chars().all(fits) {
         return id;
     }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::chart::Secrecy;
 use super::document::{Draft, restricted};
 use super::names;
-use super::chart::Secrecy;
 use super::tables::{PATIENT, REGISTRATION};
 use super::when::{self, When};
 use crate::dates;
@@ -21,7 +21,10 @@ const VERIFICATIONS: [(&str, &str); 8] = [
     ("number present and verified", "number-present-and-verified"),
     ("number present but not traced", "number-present-but-not-traced"),
     ("trace required", "trace-required"),
-    ("trace attempted - no match or multiple match found", "trace-attempted-no-match-or-multiple-match-found"),
+    (
+        "trace attempted - no match or multiple match found",
+        "trace-attempted-no-match-or-multiple-match-found",
+    ),
     ("trace needs to be resolved", "trace-needs-to-be-resolved"),
     ("trace in progress", "trace-in-progress"),
     ("number not present and trace not required", "number-not-present-and-trace-not-required"),
@@ -29,7 +32,13 @@ const VERIFICATIONS: [(&str, &str); 8] = [
 ];
 
 /// Adds the patient.
-pub(super) fn add_patient(draft: &mut Draft, guid: &str, row: RowRef<'_>, rows: &UnitRows, shared: &dyn LookUp) {
+pub(super) fn add_patient(
+    draft: &mut Draft,
+    guid: &str,
+    row: RowRef<'_>,
+    rows: &UnitRows,
+    shared: &dyn LookUp,
+) {
     let born = when::on(row, "DateOfBirth");
     let died = when::on(row, "DateOfDeath");
     let registered = when::on(row, "DateOfRegistration");
@@ -75,7 +84,9 @@ fn identifiers(row: RowRef<'_>) -> Value {
         let status = row.text("NHSNumberStatus").map(|words| {
             let known = VERIFICATIONS.iter().find(|(known, _)| words.eq_ignore_ascii_case(known));
             let concept = match known {
-                Some((_, code)) => r4::concept(vec![r4::coding(VERIFICATION_SYSTEM, code, Some(words))], None),
+                Some((_, code)) => {
+                    r4::concept(vec![r4::coding(VERIFICATION_SYSTEM, code, Some(words))], None)
+                }
                 None => json!({"text": words}),
             };
             json!([{"url": VERIFICATION, "valueCodeableConcept": concept}])
@@ -86,9 +97,9 @@ fn identifiers(row: RowRef<'_>) -> Value {
             ("value", Some(number.into())),
         ])
     });
-    let own = row.text("PatientNumber").map(|number| {
-        json!({"type": {"text": "EMIS number"}, "system": PATIENT_NUMBER, "value": number})
-    });
+    let own = row
+        .text("PatientNumber")
+        .map(|number| json!({"type": {"text": "EMIS number"}, "system": PATIENT_NUMBER, "value": number}));
     number.into_iter().chain(own).collect()
 }
 
@@ -107,7 +118,11 @@ fn name(row: RowRef<'_>) -> Value {
 }
 
 fn telecom(row: RowRef<'_>) -> Value {
-    let kinds = [("MobilePhone", "phone", "mobile"), ("HomePhone", "phone", "home"), ("EmailAddress", "email", "home")];
+    let kinds = [
+        ("MobilePhone", "phone", "mobile"),
+        ("HomePhone", "phone", "home"),
+        ("EmailAddress", "email", "home"),
+    ];
     kinds
         .into_iter()
         .filter_map(|(column, system, place)| {
@@ -126,8 +141,10 @@ fn gender(row: RowRef<'_>) -> &'static str {
 }
 
 fn address(row: RowRef<'_>) -> Value {
-    let lines: Vec<&str> =
-        ["HouseNameFlatNumber", "NumberAndStreet", "Village"].into_iter().filter_map(|column| row.text(column)).collect();
+    let lines: Vec<&str> = ["HouseNameFlatNumber", "NumberAndStreet", "Village"]
+        .into_iter()
+        .filter_map(|column| row.text(column))
+        .collect();
     let parts = ["Town", "County", "Postcode"].map(|column| row.text(column).map(Value::from));
     if lines.is_empty() && parts.iter().all(Option::is_none) {
         return Value::Null;
@@ -173,7 +190,8 @@ fn registration(row: RowRef<'_>, registered: &When, left: &When) -> Vec<Value> {
             _ => {}
         }
     }
-    let columns = [("patient-type", "PatientTypeDescription"), ("residential-institute", "ResidentialInstituteCode")];
+    let columns =
+        [("patient-type", "PatientTypeDescription"), ("residential-institute", "ResidentialInstituteCode")];
     for (name, column) in columns {
         said.extend(row.text(column).map(|text| names::said(name, text)));
     }
@@ -186,8 +204,10 @@ fn last_status(rows: &UnitRows) -> Option<Value> {
         let order = row.text("ProcessingOrder").and_then(|text| text.parse::<u64>().ok());
         (row.text("Date").and_then(dates::date_and_time), order)
     })?;
-    let words: Vec<&str> =
-        ["RegistrationStatus", "RegistrationType"].into_iter().filter_map(|column| newest.text(column)).collect();
+    let words: Vec<&str> = ["RegistrationStatus", "RegistrationType"]
+        .into_iter()
+        .filter_map(|column| newest.text(column))
+        .collect();
     let since = newest.text("Date").map(|date| format!(" since {date}")).unwrap_or_default();
     Some(names::said("registration-status", format!("{}{since}", words.join(", "))))
 }

@@ -82,8 +82,7 @@ pub(super) fn add_diary(draft: &mut Draft, chart: &Chart<'_>) {
         .filter_map(|row| row.text("ConsultationGuid"))
         .collect();
     for row in chart.rows.rows(DIARY) {
-        let in_secret =
-            row.text("ConsultationGuid").is_some_and(|guid| secret_consultations.contains(&guid));
+        let in_secret = row.text("ConsultationGuid").is_some_and(|guid| secret_consultations.contains(&guid));
         let secrecy = if in_secret { Secrecy::Confidential } else { Secrecy::of(row) };
         let plan = plan(draft, chart, row);
         draft.file(secrecy, plan);

@@ -55,7 +55,10 @@ impl Folder {
 
     pub(super) fn facts(&self) -> Vec<FileFacts> {
         let files = self.0.borrow();
-        files.iter().map(|(path, bytes)| FileFacts { path: path.clone(), bytes: bytes.len() as u64 }).collect()
+        files
+            .iter()
+            .map(|(path, bytes)| FileFacts { path: path.clone(), bytes: bytes.len() as u64 })
+            .collect()
     }
 }
 
@@ -175,7 +178,11 @@ impl Store {
     pub(super) fn resources(&self, guid: &str, kind: &str) -> Vec<Value> {
         let document = self.document(guid);
         let entries = document["entry"].as_array().expect("entries");
-        entries.iter().map(|entry| entry["resource"].clone()).filter(|one| one["resourceType"] == kind).collect()
+        entries
+            .iter()
+            .map(|entry| entry["resource"].clone())
+            .filter(|one| one["resourceType"] == kind)
+            .collect()
     }
 }
 
@@ -207,7 +214,9 @@ fn whole(name: &str, csv: &str) -> String {
     let (header, rows) = csv.split_once('\n').expect("a header and rows");
     let delimiter = char::from(FEED.dialect(spec).delimiter);
     let named: Vec<&str> = header.trim().split(delimiter).collect();
-    let is_named = |name: &str, aliases: &[&str]| named.contains(&name) || aliases.iter().any(|alias| named.contains(alias));
+    let is_named = |name: &str, aliases: &[&str]| {
+        named.contains(&name) || aliases.iter().any(|alias| named.contains(alias))
+    };
     let left_out: Vec<&str> = spec
         .columns
         .iter()
@@ -215,7 +224,8 @@ fn whole(name: &str, csv: &str) -> String {
         .map(|column| column.name)
         .collect();
     let more = |value: &str| delimiter.to_string() + value;
-    let mut csv = header.trim().to_owned() + &left_out.iter().map(|name| more(name)).collect::<String>() + "\r\n";
+    let mut csv =
+        header.trim().to_owned() + &left_out.iter().map(|name| more(name)).collect::<String>() + "\r\n";
     for row in rows.lines().filter(|row| !row.trim().is_empty()) {
         csv += row.trim_end_matches('\r');
         csv += &left_out.iter().map(|_| more("")).collect::<String>();

@@ -44,7 +44,9 @@ fn slot(appointment: &Value, session: &str) -> Row {
     let (start, end) = (clock("/start"), clock("/end"));
     let status = text(appointment, "/status");
     let patient = if status == "cancelled" { String::new() } else { participant(appointment, "Patient/") };
-    let when = |statuses: &[&str], time: &str| if statuses.contains(&status) { time.to_owned() } else { String::new() };
+    let when = |statuses: &[&str], time: &str| {
+        if statuses.contains(&status) { time.to_owned() } else { String::new() }
+    };
     Row::of("Appointment_Slot")
         .set("SlotGuid", guid(text(appointment, "/id")))
         .set("AppointmentDate", text(appointment, "/start").get(..10).unwrap_or_default())

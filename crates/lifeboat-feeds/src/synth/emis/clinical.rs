@@ -197,10 +197,15 @@ impl Writer<'_> {
 
     fn report(&mut self, resource: &Value) {
         let code = self.shared.code(&resource["code"], "Haematology");
-        self.entry(&guid(text(resource, "/id")), code, text(resource, "/effectiveDateTime"), text(resource, "/issued"))
-            .set("AssociatedText", text(resource, "/conclusion"))
-            .set("ObservationType", "Investigation")
-            .put(self.rows);
+        self.entry(
+            &guid(text(resource, "/id")),
+            code,
+            text(resource, "/effectiveDateTime"),
+            text(resource, "/issued"),
+        )
+        .set("AssociatedText", text(resource, "/conclusion"))
+        .set("ObservationType", "Investigation")
+        .put(self.rows);
     }
 
     fn consultation(&mut self, resource: &Value) {
@@ -239,7 +244,8 @@ impl Writer<'_> {
         } else {
             self.shared.named_code(&format!("{} declined", text(procedure, "/text")), "", CATEGORY)
         };
-        let mut words = vec![format!("Part {}", number(&resource["protocolApplied"][0]["doseNumberPositiveInt"]))];
+        let mut words =
+            vec![format!("Part {}", number(&resource["protocolApplied"][0]["doseNumberPositiveInt"]))];
         words.extend(resource["lotNumber"].as_str().map(|lot| format!("batch {lot}")));
         words.extend(resource["site"]["text"].as_str().map(str::to_owned));
         words.extend(resource["statusReason"]["text"].as_str().map(str::to_owned));

@@ -87,14 +87,18 @@ impl Shared {
         for practitioner in of_kind("Practitioner") {
             let id = text(practitioner, "/id");
             let reference = format!("Practitioner/{id}");
-            let role = of_kind("PractitionerRole").find(|role| role["practitioner"]["reference"] == reference.as_str());
+            let role = of_kind("PractitionerRole")
+                .find(|role| role["practitioner"]["reference"] == reference.as_str());
             Row::of("Admin_UserInRole")
                 .set("UserInRoleGuid", guid(id))
                 .set("OrganisationGuid", practice_guid())
                 .set("Title", text(practitioner, "/name/0/prefix/0"))
                 .set("GivenName", text(practitioner, "/name/0/given/0"))
                 .set("Surname", text(practitioner, "/name/0/family"))
-                .set("JobCategoryName", role.map(|role| text(role, "/code/0/coding/0/display")).unwrap_or_default())
+                .set(
+                    "JobCategoryName",
+                    role.map(|role| text(role, "/code/0/coding/0/display")).unwrap_or_default(),
+                )
                 .set("ContractStartDate", "2015-04-01")
                 .put(&mut rows);
         }

@@ -51,12 +51,16 @@ pub(super) fn add(rows: &mut RowSet, patient: &Value, wanted: usize, order: &Ord
             let code = shared.named_code(term, "", "Symptoms and Findings");
             row.set("CodeId", code).set("AssociatedText", words).set("ObservationType", "Observation")
         } else {
-            let (term, snomed, category, unit, least, spread) = MEASURES[chance.below(MEASURES.len() as u64) as usize];
+            let (term, snomed, category, unit, least, spread) =
+                MEASURES[chance.below(MEASURES.len() as u64) as usize];
             let value = format!("{}.{}", least + chance.below(spread), chance.below(10));
             row.set("CodeId", shared.named_code(term, snomed, category))
                 .set("Value", value)
                 .set("NumericUnit", unit)
-                .set("ObservationType", if category == "Biological values" { "Value" } else { "Investigation" })
+                .set(
+                    "ObservationType",
+                    if category == "Biological values" { "Value" } else { "Investigation" },
+                )
         };
         row.put(rows);
     }

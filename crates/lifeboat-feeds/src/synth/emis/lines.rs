@@ -122,7 +122,8 @@ fn line(spec: &TableSpec, fields: &[String]) -> String {
     match dialect.quotes {
         Quotes::Allowed => csv_row(fields.iter().map(String::as_str)),
         Quotes::Literal => {
-            let plain: Vec<String> = fields.iter().map(|field| field.replace(['\t', '\r', '\n'], " ")).collect();
+            let plain: Vec<String> =
+                fields.iter().map(|field| field.replace(['\t', '\r', '\n'], " ")).collect();
             plain.join(&char::from(dialect.delimiter).to_string()) + "\r\n"
         }
     }

@@ -24,8 +24,10 @@ pub(super) fn add(rows: &mut RowSet, patient: &Value, today: Date, shared: &mut 
         (true, true) => today.yesterday().unwrap_or(today).to_string(),
         (false, _) => String::new(),
     };
-    let given: Vec<&str> = patient["name"][0]["given"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let (first, middle) = given.split_first().map_or(("", String::new()), |(first, rest)| (*first, rest.join(" ")));
+    let given: Vec<&str> =
+        patient["name"][0]["given"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let (first, middle) =
+        given.split_first().map_or(("", String::new()), |(first, rest)| (*first, rest.join(" ")));
     let [house, street, village] = address_lines(&patient["address"][0]["line"]);
     let carer = carer(patient);
     Row::of("Admin_Patient")
@@ -90,7 +92,8 @@ fn identifier(patient: &Value, system: &str) -> String {
 
 fn nhs_status(patient: &Value) -> String {
     let all = patient["identifier"].as_array();
-    let status = all.into_iter().flatten().map(|one| text(one, "/extension/0/valueCodeableConcept/coding/0/display"));
+    let status =
+        all.into_iter().flatten().map(|one| text(one, "/extension/0/valueCodeableConcept/coding/0/display"));
     status.filter(|status| !status.is_empty()).map(str::to_owned).next().unwrap_or_default()
 }
 
