@@ -325,6 +325,9 @@ impl KeptTable {
 pub trait LookUp {
     /// Returns the row of a shared table by its key.
     fn row(&self, table: &str, key: &str) -> Option<RowRef<'_>>;
+
+    /// Returns the rows of a shared table whose keys begin with `beginning`, by key.
+    fn rows_beginning<'a>(&'a self, table: &str, beginning: &str) -> Vec<RowRef<'a>>;
 }
 
 /// Shared rows held in memory are looked up by table and key.
@@ -332,11 +335,20 @@ impl LookUp for UnitRows {
     fn row(&self, table: &str, key: &str) -> Option<RowRef<'_>> {
         UnitRows::row(self, table, key)
     }
+
+    fn rows_beginning<'a>(&'a self, table: &str, beginning: &str) -> Vec<RowRef<'a>> {
+        let Some(kept) = self.tables.get(table) else {
+            return Vec::new();
+        };
+        let from = (std::ops::Bound::Included(beginning), std::ops::Bound::Unbounded);
+        let rows = kept.rows.range::<str, _>(from).take_while(|(key, _)| key.starts_with(beginning));
+        rows.map(|(key, values)| RowRef { columns: &kept.columns, key, values }).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{UnitRows, Values};
+    use super::{LookUp, UnitRows, Values};
     use crate::spec::{ColumnSpec, Place, TableSpec};
 
     const SPEC: TableSpec = TableSpec {
@@ -366,6 +378,20 @@ mod tests {
         assert_eq!(UnitRows::decode(&rows.encode()[1..]), None);
         assert!(rows.remove("T", "1"));
         assert!(rows.is_empty());
+    }
+
+    #[test]
+    fn shared_rows_are_found_by_the_beginning_of_their_keys() {
+        let mut rows = UnitRows::default();
+        for key in ["a|1", "a|2", "aa|1", "b|1"] {
+            rows.put(&SPEC, key, values(key, ""));
+        }
+        let keys = |beginning| -> Vec<&str> {
+            rows.rows_beginning("T", beginning).into_iter().map(super::RowRef::key).collect()
+        };
+        assert_eq!(keys("a|"), ["a|1", "a|2"]);
+        assert_eq!(keys("c|"), [""; 0]);
+        assert!(rows.rows_beginning("Other", "a|").is_empty());
     }
 
     #[test]

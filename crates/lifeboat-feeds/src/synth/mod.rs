@@ -4,6 +4,7 @@
 //! the same practice: what the generator decided about a patient is in every format, as far as the format can say it.
 //! A practice's later extracts (`delta` 1, 2, …) hold what changed since the one before.
 
+pub mod emis;
 mod rowset;
 pub mod tpp;
 pub mod vision;
