@@ -16,6 +16,8 @@ pub mod emis;
 pub mod feed;
 pub mod format;
 pub mod gpconnect;
+#[cfg(test)]
+mod harness;
 pub mod problem;
 pub mod r4;
 pub mod recognise;

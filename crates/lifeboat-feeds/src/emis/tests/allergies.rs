@@ -3,7 +3,8 @@
 use lifeboat_clinical::view::{AllergyHeader, patient_view};
 use serde_json::Value;
 
-use super::harness::{Store, TODAY, record, store_of};
+use super::tables::store_of;
+use crate::harness::{Store, TODAY, record};
 
 const CODES: &str = "CodeId,Term,ReadTermId,SnomedCTConceptId,EmisCodeCategoryDescription\n\
     1,Allergy to penicillin,,91936005,Allergy and adverse drug reactions\n\

@@ -1,16 +1,16 @@
 //! Files to batches: what belongs together, in which order, and what is refused.
 
-use super::harness::{Folder, TODAY};
 use crate::batch::Batch;
 use crate::emis::FEED;
 use crate::feed::TableFeed;
+use crate::harness::{Folder, TODAY};
 use crate::problem::Reason;
 use crate::synth::Order;
 
 const AGREEMENT: &str = "45E7CD20-EE37-41AB-90D6-DC9D4B03D102";
 
 fn full() -> Folder {
-    Folder::of(&Order::full(1, 1, TODAY))
+    Folder::of(&Order::full(1, 1, TODAY), crate::synth::emis::write)
 }
 
 fn batches(folder: &Folder) -> Vec<Batch> {

@@ -3,9 +3,10 @@
 use lifeboat_clinical::{SectionId, SectionState};
 use serde_json::{Value, json};
 
-use super::harness::{Store, TODAY, record, store_of};
+use super::tables::store_of;
 use crate::emis::FEED;
 use crate::feed::{TableFeed, table};
+use crate::harness::{Store, TODAY, record};
 use crate::problem::Reason;
 use crate::rows::RowChange;
 use crate::rules::{Confidential, DummyPatients};

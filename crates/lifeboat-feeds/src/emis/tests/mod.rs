@@ -2,7 +2,7 @@
 
 mod allergies;
 mod batches;
-mod harness;
 mod hostile;
 mod round_trip;
+mod tables;
 mod versions;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use lifeboat_clinical::{PatientRecord, SectionId};
 use serde_json::{Value, json};
 
-use super::harness::{Folder, Store, TODAY, record};
+use crate::harness::{Folder, Store, TODAY, record};
 use crate::synth::Order;
 use crate::synth::emis::FORCED;
 
@@ -312,8 +312,8 @@ fn unexpected(found: &BTreeMap<Place, String>, forced: &BTreeSet<Place>) -> Stri
 #[test]
 fn a_practice_is_read_back_as_it_was_but_for_what_the_format_forces() {
     let order = Order::full(PATIENTS, 7, TODAY);
-    let mut store = Store::default();
-    store.apply(&Folder::of(&order));
+    let mut store = Store::new(&crate::emis::FEED);
+    store.apply(&Folder::of(&order, crate::synth::emis::write));
     let found = check(&store, &order, 0);
     let forced: BTreeSet<Place> = FORCED.iter().map(|forced| (forced.section, forced.field)).collect();
     let unexpected = unexpected(&found, &forced);
@@ -326,12 +326,12 @@ fn a_practice_is_read_back_as_it_was_but_for_what_the_format_forces() {
 #[test]
 fn later_extracts_bring_a_store_to_what_the_charts_say_then() {
     let order = Order { share: 0.3, ..Order::full(60, 11, TODAY) };
-    let mut store = Store::default();
+    let mut store = Store::new(&crate::emis::FEED);
     for delta in 0..3 {
-        store.apply(&Folder::of(&order.clone().later(delta)));
+        store.apply(&Folder::of(&order.clone().later(delta), crate::synth::emis::write));
     }
-    let mut fresh = Store::default();
-    fresh.apply(&Folder::of(&order));
+    let mut fresh = Store::new(&crate::emis::FEED);
+    fresh.apply(&Folder::of(&order, crate::synth::emis::write));
     let forced: BTreeSet<Place> = FORCED.iter().map(|forced| (forced.section, forced.field)).collect();
     let found = check(&store, &order, 2);
     let unexpected = unexpected(&found, &forced);
@@ -343,8 +343,8 @@ fn later_extracts_bring_a_store_to_what_the_charts_say_then() {
 #[test]
 fn the_day_lists_are_those_of_the_appointment_book() {
     let order = Order::full(80, 7, TODAY);
-    let mut store = Store::default();
-    store.apply(&Folder::of(&order));
+    let mut store = Store::new(&crate::emis::FEED);
+    store.apply(&Folder::of(&order, crate::synth::emis::write));
     let practice = order.practice();
     for day in practice.days() {
         let mapped = store.day(day);
@@ -381,11 +381,11 @@ fn appointment(resource: &Value) -> Vec<String> {
 #[test]
 fn patients_have_as_many_rows_as_were_ordered_and_keep_them() {
     let order = Order { rows_per_patient: Some(400), share: 1.0, ..Order::full(3, 5, TODAY) };
-    let mut store = Store::default();
-    store.apply(&Folder::of(&order));
+    let mut store = Store::new(&crate::emis::FEED);
+    store.apply(&Folder::of(&order, crate::synth::emis::write));
     assert!(store.patients.values().all(|rows| rows.len() >= 400));
     let before: Vec<usize> = store.patients.values().map(UnitRowsLength::length).collect();
-    store.apply(&Folder::of(&order.later(1)));
+    store.apply(&Folder::of(&order.later(1), crate::synth::emis::write));
     for (before, rows) in before.iter().zip(store.patients.values()) {
         assert!(before.abs_diff(rows.len()) < 8, "history stays: {before} and {}", rows.len());
     }

@@ -1,6 +1,6 @@
 //! Extracts of every version: columns that some lack, and headers that some misspell.
 
-use super::harness::{Folder, Store, TODAY};
+use crate::harness::{Folder, Store, TODAY};
 use crate::synth::Order;
 
 /// What a version writes otherwise than 5.4: columns that it lacks, and how it spells others.
@@ -80,8 +80,8 @@ fn as_of(version: &Version, table: &str, csv: &str) -> String {
 
 #[test]
 fn every_version_reads_as_the_newest_does_but_for_what_it_lacks() {
-    let newest = Folder::of(&Order::full(12, 3, TODAY));
-    let mut expected = Store::default();
+    let newest = Folder::of(&Order::full(12, 3, TODAY), crate::synth::emis::write);
+    let mut expected = Store::new(&crate::emis::FEED);
     expected.apply(&newest);
     for version in VERSIONS {
         let folder = Folder::default();
@@ -92,7 +92,7 @@ fn every_version_reads_as_the_newest_does_but_for_what_it_lacks() {
             let bytes = if path.ends_with(".csv") { as_of(version, &table, csv) } else { csv.to_owned() };
             folder.0.borrow_mut().insert(path.clone(), bytes.into_bytes());
         }
-        let mut store = Store::default();
+        let mut store = Store::new(&crate::emis::FEED);
         store.apply(&folder);
         for guid in expected.patients.keys() {
             let (read, newest) = (store.patient(guid), expected.patient(guid));

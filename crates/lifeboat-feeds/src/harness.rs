@@ -1,4 +1,4 @@
-//! What keeps rows as the engine does, and makes records of them.
+//! For tests of table feeds: files in memory, rows kept as the engine keeps them, and records made of them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,18 +12,20 @@ use lifeboat_clinical::{
 use serde_json::Value;
 
 use crate::batch::{FileFacts, ReadHead};
-use crate::emis::FEED;
 use crate::feed::{Mapped, Mapping, TableFeed, table};
 use crate::rows::{RowChange, Unit, UnitRows};
 use crate::rules::Rules;
 use crate::synth::{Order, Sink};
 use crate::table::{TableLimits, TableReader};
 
-pub(super) const TODAY: Date = date(2026, 11, 21);
+pub(crate) const TODAY: Date = date(2026, 11, 21);
+
+/// Writes a made-up extract.
+pub(crate) type Writer = fn(&Order, &mut dyn Sink) -> io::Result<()>;
 
 /// Files in memory.
 #[derive(Clone, Default)]
-pub(super) struct Folder(pub(super) Rc<RefCell<BTreeMap<String, Vec<u8>>>>);
+pub(crate) struct Folder(pub(crate) Rc<RefCell<BTreeMap<String, Vec<u8>>>>);
 
 struct OpenFile(Folder, String);
 
@@ -46,14 +48,14 @@ impl Sink for Folder {
 }
 
 impl Folder {
-    /// Returns the extract of an order.
-    pub(super) fn of(order: &Order) -> Self {
+    /// Returns the extract that a writer makes of an order.
+    pub(crate) fn of(order: &Order, write: Writer) -> Self {
         let mut folder = Self::default();
-        crate::synth::emis::write(order, &mut folder).expect("memory takes everything");
+        write(order, &mut folder).expect("memory takes everything");
         folder
     }
 
-    pub(super) fn facts(&self) -> Vec<FileFacts> {
+    pub(crate) fn facts(&self) -> Vec<FileFacts> {
         let files = self.0.borrow();
         files
             .iter()
@@ -71,22 +73,36 @@ impl ReadHead for Folder {
 }
 
 /// Rows by owner.
-#[derive(Default)]
-pub(super) struct Store {
-    pub(super) patients: BTreeMap<String, UnitRows>,
-    pub(super) days: BTreeMap<Date, UnitRows>,
-    pub(super) shared: UnitRows,
-    pub(super) supplied: BTreeSet<String>,
-    pub(super) rules: Rules,
+pub(crate) struct Store {
+    pub(crate) feed: &'static dyn TableFeed,
+    pub(crate) patients: BTreeMap<String, UnitRows>,
+    pub(crate) days: BTreeMap<Date, UnitRows>,
+    pub(crate) shared: UnitRows,
+    pub(crate) supplied: BTreeSet<String>,
+    pub(crate) rules: Rules,
     places: HashMap<(&'static str, String), Unit>,
     /// The precedence with which rows of the batch in hand were last touched.
     touched: HashMap<(&'static str, String), u64>,
 }
 
 impl Store {
+    /// Returns a store of a feed's rows, with none in it.
+    pub(crate) fn new(feed: &'static dyn TableFeed) -> Self {
+        Self {
+            feed,
+            patients: BTreeMap::new(),
+            days: BTreeMap::new(),
+            shared: UnitRows::default(),
+            supplied: BTreeSet::new(),
+            rules: Rules::default(),
+            places: HashMap::new(),
+            touched: HashMap::new(),
+        }
+    }
+
     /// Applies every batch of a folder.
-    pub(super) fn apply(&mut self, folder: &Folder) {
-        for batch in FEED.batches(&folder.facts(), folder) {
+    pub(crate) fn apply(&mut self, folder: &Folder) {
+        for batch in self.feed.batches(&folder.facts(), folder) {
             assert_eq!(batch.refused, None, "{}", batch.name);
             self.touched.clear();
             for member in &batch.tables {
@@ -97,14 +113,14 @@ impl Store {
     }
 
     /// Applies the bytes of one table; returns how many rows could not be used.
-    pub(super) fn apply_table(&mut self, name: &str, bytes: &[u8]) -> usize {
-        let spec = table(&FEED, name).expect("a table of the feed");
-        let reader = TableReader::open(bytes, spec, FEED.dialect(spec), TableLimits::default());
+    pub(crate) fn apply_table(&mut self, name: &str, bytes: &[u8]) -> usize {
+        let spec = table(self.feed, name).expect("a table of the feed");
+        let reader = TableReader::open(bytes, spec, self.feed.dialect(spec), TableLimits::default());
         let mut bad = 0;
         for row in reader.expect("a whole header") {
             let values = row.expect("a whole row");
-            let precedence = FEED.precedence(spec, &values);
-            match FEED.change(spec, values) {
+            let precedence = self.feed.precedence(spec, &values);
+            match self.feed.change(spec, values) {
                 Ok(change) => self.change(change, precedence),
                 Err(_) => bad += 1,
             }
@@ -131,7 +147,7 @@ impl Store {
                 {
                     self.rows(&old).remove(name, &key);
                 }
-                let spec = table(&FEED, name).expect("a table of the feed");
+                let spec = table(self.feed, name).expect("a table of the feed");
                 self.rows(&unit).put(spec, &key, values);
             }
             RowChange::Remove { table, key, .. } => {
@@ -161,21 +177,21 @@ impl Store {
         Mapping { rules: &self.rules, shared: &self.shared, supplied: &self.supplied }
     }
 
-    pub(super) fn patient(&self, guid: &str) -> Mapped {
-        FEED.patient(&self.patients[guid], &self.mapping())
+    pub(crate) fn patient(&self, guid: &str) -> Mapped {
+        self.feed.patient(&self.patients[guid], &self.mapping())
     }
 
-    pub(super) fn day(&self, day: Date) -> Mapped {
-        FEED.day(day, &self.days[&day], &self.mapping())
+    pub(crate) fn day(&self, day: Date) -> Mapped {
+        self.feed.day(day, &self.days[&day], &self.mapping())
     }
 
     /// Returns the document of a patient.
-    pub(super) fn document(&self, guid: &str) -> Value {
+    pub(crate) fn document(&self, guid: &str) -> Value {
         serde_json::from_slice(&self.patient(guid).document.expect("a document")).expect("JSON")
     }
 
     /// Returns the resources of a type of a patient's document.
-    pub(super) fn resources(&self, guid: &str, kind: &str) -> Vec<Value> {
+    pub(crate) fn resources(&self, guid: &str, kind: &str) -> Vec<Value> {
         let document = self.document(guid);
         let entries = document["entry"].as_array().expect("entries");
         entries
@@ -187,49 +203,9 @@ impl Store {
 }
 
 /// Builds the record of a document about one patient.
-pub(super) fn record(document: &[u8]) -> PatientRecord {
-    let profile = FeedProfile { supplied: outline(document).expect("a document").types, ..FeedProfile::default() };
+pub(crate) fn record(document: &[u8]) -> PatientRecord {
+    let profile =
+        FeedProfile { supplied: outline(document).expect("a document").types, ..FeedProfile::default() };
     let pieces = split(document, &DayWindow { first: TODAY, last: TODAY }).expect("a document");
     build_patient_record(pieces, &SharedResources::default(), &profile, TODAY)
-}
-
-/// Returns a store whose only patient is `p1`, with the rows given as `(table, CSV)`; the first line names columns.
-pub(super) fn store_of(tables: &[(&str, &str)]) -> Store {
-    let mut store = Store::default();
-    let patient = "PatientGuid,Sex,DateOfBirth,DateOfDeath,GivenName,Surname,NhsNumber,PatientTypeDescription,DummyType,\
-                   DateOfDeactivation,Deleted,SpineSensitive,IsConfidential\r\n\
-                   P1,F,1970-02-03,,Ann,Other,9990000018,Regular,false,,false,false,false\r\n";
-    if !tables.iter().any(|(name, _)| *name == "Admin_Patient") {
-        store.apply_table("Admin_Patient", patient.as_bytes());
-    }
-    for (name, csv) in tables {
-        store.apply_table(name, whole(name, csv).as_bytes());
-    }
-    store
-}
-
-/// Adds the columns that a table needs and a test leaves out, all empty.
-fn whole(name: &str, csv: &str) -> String {
-    let spec = table(&FEED, name).expect("a table of the feed");
-    let (header, rows) = csv.split_once('\n').expect("a header and rows");
-    let delimiter = char::from(FEED.dialect(spec).delimiter);
-    let named: Vec<&str> = header.trim().split(delimiter).collect();
-    let is_named = |name: &str, aliases: &[&str]| {
-        named.contains(&name) || aliases.iter().any(|alias| named.contains(alias))
-    };
-    let left_out: Vec<&str> = spec
-        .columns
-        .iter()
-        .filter(|column| column.required && !is_named(column.name, column.aliases))
-        .map(|column| column.name)
-        .collect();
-    let more = |value: &str| delimiter.to_string() + value;
-    let mut csv =
-        header.trim().to_owned() + &left_out.iter().map(|name| more(name)).collect::<String>() + "\r\n";
-    for row in rows.lines().filter(|row| !row.trim().is_empty()) {
-        csv += row.trim_end_matches('\r');
-        csv += &left_out.iter().map(|_| more("")).collect::<String>();
-        csv += "\r\n";
-    }
-    csv
 }
