@@ -66,6 +66,12 @@ pub fn write(order: &Order, sink: &mut dyn Sink) -> io::Result<()> {
     manifest(order, sink, &until, &from, &names)
 }
 
+/// Returns how many rows of their own a patient's chart becomes.
+#[cfg(test)]
+pub(crate) fn row_count(order: &Order, chart: &[serde_json::Value], index: usize) -> usize {
+    chart::rows(order, chart, index, &mut lists::Lists::default()).iter().count()
+}
+
 /// The tables that a made-up extract holds.
 fn written_tables() -> impl Iterator<Item = &'static TableSpec> {
     systmone::FEED.tables().iter().filter(|table| table.columns.len() > 1)
