@@ -60,6 +60,11 @@ const ACTION_OF_JOURNAL: usize = 39;
 /// # Errors
 /// A file cannot be written.
 pub fn write(order: &Order, sink: &mut dyn Sink) -> io::Result<()> {
+    write_as_of(order, order.delta, sink)
+}
+
+/// Writes the extract with the charts as they are after so many rounds of changes.
+pub(crate) fn write_as_of(order: &Order, round: u32, sink: &mut dyn Sink) -> io::Result<()> {
     let day = order.today.saturating_add(jiff::Span::new().days(i64::from(order.delta)));
     let kind = if order.delta == 0 { "FULL" } else { "INCREMENTAL" };
     let mut open =
@@ -83,7 +88,7 @@ pub fn write(order: &Order, sink: &mut dyn Sink) -> io::Result<()> {
         if !order.holds(&practice, index) {
             continue;
         }
-        let rows = rows_of(order, &order.chart(&practice, index, order.delta), index, &mut staff);
+        let rows = rows_of(order, &order.chart(&practice, index, round), index, &mut staff);
         let before = match order.delta.checked_sub(1) {
             Some(before) => {
                 rows_of(order, &order.chart(&practice, index, before), index, &mut RowSet::default())
