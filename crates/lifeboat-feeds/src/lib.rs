@@ -15,9 +15,11 @@ pub mod dates;
 pub mod emis;
 pub mod feed;
 pub mod format;
+pub mod fuzz;
 pub mod gpconnect;
 #[cfg(test)]
 mod harness;
+pub mod inspect;
 pub mod problem;
 pub mod r4;
 pub mod recognise;

@@ -3,7 +3,8 @@
 //! Names decide first, since the great extracts have unmistakable ones; then what a file begins with: JSON and XML by
 //! their own words, tables by the set of their columns, tables without a header by their width. A source in which files
 //! of several formats lie, or one that fits two formats equally well, is not recognised, and the reason says so. The
-//! evidence holds counts and names of files, never what is in them.
+//! evidence holds counts and names of files, never what is in them; documents are not even named, since people name those
+//! after patients.
 
 mod json;
 mod names;
@@ -62,7 +63,7 @@ pub struct Evidence {
     pub what: String,
     /// In how many files.
     pub files: u64,
-    /// The names of some of them.
+    /// The names of some of them, where their kind is not one that is named after patients.
     pub examples: Vec<String>,
 }
 
@@ -150,6 +151,16 @@ fn by_content(feeds: &[&dyn TableFeed], file: &FileFacts, at: usize, heads: &dyn
     }
 }
 
+/// Returns the text with which a file begins, unpacked if it is packed; `None` if it is no text.
+pub(crate) fn text_head(heads: &dyn ReadHead, at: usize) -> Option<Vec<u8>> {
+    let head = heads.head(at, HEAD_BYTES).ok()?;
+    match container(&head) {
+        Container::Plain => Some(head),
+        Container::Gzip | Container::Zstd => Some(unpack_head(&head).0),
+        Container::Zip | Container::Foreign(_) => None,
+    }
+}
+
 /// Unpacks as much as a head gives.
 fn unpack_head(head: &[u8]) -> (Vec<u8>, After) {
     let mut text = Vec::new();
@@ -215,7 +226,7 @@ impl Tally {
         };
         let (count, examples) = self.found.entry((format, what)).or_default();
         *count += 1;
-        if examples.len() < EXAMPLES_MAX {
+        if examples.len() < EXAMPLES_MAX && names::is_impersonal(name) {
             examples.push(name.to_owned());
         }
     }

@@ -13,6 +13,16 @@ pub(super) fn is_hidden(path: &str) -> bool {
         || name.eq_ignore_ascii_case("desktop.ini")
 }
 
+/// Says whether a file is of a kind that is named by what it is, as tables and archives are, not by whom it is about.
+pub(super) fn is_impersonal(name: &str) -> bool {
+    const KINDS: [&str; 15] = [
+        "csv", "tsv", "tab", "txt", "ndjson", "zip", "7z", "gz", "zst", "gpg", "pgp", "asc", "age", "z01",
+        "001",
+    ];
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    KINDS.iter().any(|kind| kind.eq_ignore_ascii_case(ending))
+}
+
 fn folder(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(folder, _)| folder)
 }

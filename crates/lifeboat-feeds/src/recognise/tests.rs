@@ -282,13 +282,13 @@ fn what_fits_two_formats_or_is_mixed_is_not_recognised() {
     assert!(text.contains("FHIR R4 and EMIS Web extract"), "{text}");
     check(&[], NONE, &[]);
     check(
-        &[("a", b""), ("b", b"PK\x03\x04"), ("c", b"  "), ("d", b"ab\0")],
+        &[("a.csv", b""), ("b.zip", b"PK\x03\x04"), ("c.pdf", b"  "), ("d", b"ab\0")],
         NONE,
         &[
-            "1 file: holds nothing but space (c)",
-            "1 file: is a zip archive that could not be looked into (b)",
-            "1 file: is empty (a)",
-            "1 file: is not text (d)",
+            "1 file: holds nothing but space",
+            "1 file: is a zip archive that could not be looked into (b.zip)",
+            "1 file: is empty (a.csv)",
+            "1 file: is not text",
         ],
     );
 }
@@ -302,7 +302,7 @@ fn of_many_files_a_part_is_looked_into() {
         &files,
         Ok(Format::FhirR4),
         &[
-            "400 files: a FHIR resource, with no sign of a version other than R4 (for instance 0.json, 2.json, 5.json)",
+            "400 files: a FHIR resource, with no sign of a version other than R4",
             "600 files: not looked into, since there are many",
         ],
     );
