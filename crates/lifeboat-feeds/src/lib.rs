@@ -11,6 +11,7 @@
 pub mod archive;
 pub mod batch;
 pub mod cda;
+pub mod dates;
 pub mod emis;
 pub mod feed;
 pub mod format;
