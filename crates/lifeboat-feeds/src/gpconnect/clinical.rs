@@ -10,8 +10,8 @@ use super::words;
 use crate::r4;
 
 /// What is said of an entry that lost its code.
-const DEGRADED_NOTE: &str = "The code of this entry was lost when the record was transferred from another system \
-    (transfer-degraded); its text is all that is known.";
+const DEGRADED_NOTE: &str =
+    "Transfer-degraded: the code was lost in a transfer; the text is all that is known.";
 
 /// Turns a status that STU3 writes as a code into a concept of a code system.
 fn status(resource: &mut Value, member: &str, system: &str) {
@@ -65,6 +65,8 @@ pub(super) fn condition(translation: &mut Translation<'_>, at: usize) -> Value {
     status(&mut condition, "clinicalStatus", "condition-clinical");
     status(&mut condition, "verificationStatus", "condition-ver-status");
     rename(&mut condition, "assertedDate", "recordedDate");
+    // GP Connect has the asserter stand for whoever recorded the problem.
+    rename(&mut condition, "asserter", "recorder");
     encounter(&mut condition);
     for list in ["note", "category", "stage", "evidence", "bodySite"] {
         make_list(&mut condition, list);
@@ -75,10 +77,25 @@ pub(super) fn condition(translation: &mut Translation<'_>, at: usize) -> Value {
         }
         _ => {}
     }
+    actual_problem(&mut condition);
     related_problems(&mut condition);
     let code = condition.get("code").cloned().unwrap_or_default();
     note_degraded(&mut condition, &code);
     condition
+}
+
+/// Leaves out what a problem stands for where that says nothing but the problem's own name.
+fn actual_problem(condition: &mut Value) {
+    let own = condition.get("code").and_then(words::concept).unwrap_or_default();
+    let actual = take_extensions(condition, "ActualProblem");
+    let says_more = |extension: &Value| {
+        let display = extension.get("valueReference").and_then(|target| text(target, "display"));
+        display.is_none_or(|display| {
+            let rest = display.strip_prefix(own.as_str()).unwrap_or(display);
+            !(rest.is_empty() || rest.starts_with(" (") && rest.ends_with(')') && rest.len() <= 14)
+        })
+    };
+    append(condition, "extension", actual.into_iter().filter(says_more));
 }
 
 /// Tells related problems in one line each, and leaves out which parts of consultations a problem is filed with:
@@ -156,6 +173,12 @@ pub(super) fn report(translation: &mut Translation<'_>, at: usize) -> Value {
     encounter(&mut report);
     for list in ["category", "result", "specimen", "basedOn"] {
         make_list(&mut report, list);
+    }
+    // Results are items of their own; who reads the report reads their names in it and their values there.
+    for result in report.get_mut("result").and_then(Value::as_array_mut).into_iter().flatten() {
+        if text(result, "reference").is_some_and(|target| target.starts_with("Observation/")) {
+            take(result, "display");
+        }
     }
     let performers: Vec<Value> = items_of(&report, "performer")
         .iter()

@@ -112,13 +112,28 @@ fn prescription(translation: &mut Translation<'_>, course: &Course, first: usize
         last_dates.push(date.clone());
         *told.entry((date, start, issue_words(&issue, &request))).or_default() += 1;
     }
-    for ((_, _, words), times) in told {
+    let only = issues.first().filter(|_| issues.len() == 1).copied();
+    let said_by_course = only.is_some_and(|at| {
+        let issue = translation.common(at);
+        let last = extension(&request, "LastIssueDate").and_then(|found| text(found, "valueDateTime"));
+        let supply =
+            |holder: &Value, name: &str| holder["dispenseRequest"].get(name).and_then(words::quantity);
+        let same = |name: &str| supply(&issue, name) == supply(&request, name);
+        let ends = issue["dispenseRequest"]["validityPeriod"].get("end").is_some();
+        let plain = issue_words(&issue, &request).matches(':').count() <= 1 && !ends;
+        plain
+            && same("quantity")
+            && same("expectedSupplyDuration")
+            && last.map(words::day) == issue_date(&issue).map(words::day)
+    });
+    for ((_, _, words), times) in told.into_iter().filter(|_| !said_by_course) {
         let words = if times > 1 { format!("{words} ({times} times)") } else { words };
         extend(&mut request, "issue", &words);
     }
     if course.plan.is_none() {
         last_dates.extend(issue_date(&request).map(str::to_owned));
     }
+    drop_repeated_end(&mut request);
     let count = if course.plan.is_none() { course.issues.len() } else { issues.len() };
     repeat_information(&mut request, count);
     last_issued(&mut request, last_dates);
@@ -223,6 +238,24 @@ fn status_reason(request: &mut Value, reason: &Value) {
     }
     let url = reason.get("url").cloned();
     append(request, "extension", (!kept.is_empty()).then(|| json!({"url": url, "extension": kept})));
+}
+
+/// Leaves out on which day the status changed where that is the day on which the course ended.
+fn drop_repeated_end(request: &mut Value) {
+    let end = request["dispenseRequest"]["validityPeriod"].get("end").and_then(Value::as_str).map(words::day);
+    for mut reason in take_extensions(request, "MedicationStatusReason") {
+        let is_end = |part: &Value| {
+            text(part, "url") == Some("statusChangeDate")
+                && text(part, "valueDateTime").map(words::day) == end
+        };
+        let parts = listed(take(&mut reason, "extension"));
+        let kept: Vec<Value> =
+            items(&parts).iter().filter(|part| end.is_none() || !is_end(part)).cloned().collect();
+        if !kept.is_empty() {
+            put(&mut reason, "extension", Value::Array(kept));
+            append(request, "extension", [reason]);
+        }
+    }
 }
 
 /// Mends what a request says about the supply, and brings the quantity's text to where it is seen.

@@ -145,8 +145,9 @@ pub(super) fn document_reference(translation: &mut Translation<'_>, at: usize) -
     if created.is_null() {
         put(&mut document, "date", indexed);
     } else {
+        let is_same = created == indexed;
         put(&mut document, "date", created);
-        if !indexed.is_null() {
+        if !indexed.is_null() && !is_same {
             let extension = json!({"url": "urn:lifeboat:indexed", "valueDateTime": indexed});
             append(&mut document, "extension", [extension]);
         }

@@ -139,7 +139,7 @@ impl<'r> Translation<'r> {
         self.push_filed(at, resource, Some(section));
     }
 
-    fn push_filed(&mut self, at: usize, resource: Value, section: Option<SectionId>) {
+    fn push_filed(&mut self, at: usize, mut resource: Value, section: Option<SectionId>) {
         let kind = self.response.entries[at].kind.as_str();
         if kind != "Patient"
             && self.rules.confidential == Confidential::Withhold
@@ -153,6 +153,7 @@ impl<'r> Translation<'r> {
         if let Some(area) = AREAS.iter().position(|area| area.kinds.contains(&kind)) {
             self.counts[area] += 1;
         }
+        arrange(&mut resource);
         match section {
             Some(section) => self.document.push_in(section, resource),
             None => self.document.push(resource),
@@ -172,6 +173,77 @@ impl<'r> Translation<'r> {
             self.document.warns(*section, SectionWarning::PartlyUnreadable);
         }
     }
+}
+
+/// The order in which members are read, whatever the order in which a source writes them.
+const ORDER: [&str; 52] = [
+    "resourceType",
+    "id",
+    "meta",
+    "text",
+    "contained",
+    "extension",
+    "modifierExtension",
+    "identifier",
+    "status",
+    "intent",
+    "clinicalStatus",
+    "verificationStatus",
+    "class",
+    "type",
+    "category",
+    "criticality",
+    "priority",
+    "code",
+    "medicationCodeableConcept",
+    "medicationReference",
+    "vaccineCode",
+    "subject",
+    "patient",
+    "encounter",
+    "onsetDateTime",
+    "effectiveDateTime",
+    "occurrenceDateTime",
+    "performedDateTime",
+    "recordedDate",
+    "authoredOn",
+    "date",
+    "issued",
+    "recorded",
+    "recorder",
+    "requester",
+    "courseOfTherapyType",
+    "dosageInstruction",
+    "dispenseRequest",
+    "primarySource",
+    "protocolApplied",
+    "lotNumber",
+    "site",
+    "participant",
+    "period",
+    "performer",
+    "reasonCode",
+    "location",
+    "serviceProvider",
+    "result",
+    "author",
+    "description",
+    "content",
+];
+
+/// Puts the members of a resource in order; those that have no place follow as they came, notes and what else a
+/// prescription says last.
+fn arrange(resource: &mut Value) {
+    let is_prescription = resource.get("resourceType").is_some_and(|kind| kind == "MedicationRequest");
+    let Some(members) = resource.as_object_mut() else { return };
+    let place = |name: &str| match name {
+        "extension" if is_prescription => ORDER.len() + 2,
+        "note" => ORDER.len() + 1,
+        name => ORDER.iter().position(|known| *known == name).unwrap_or(ORDER.len()),
+    };
+    let mut sorted: Vec<(String, Value)> = std::mem::take(members).into_iter().collect();
+    sorted.sort_by_key(|(name, _)| place(name));
+    members.extend(sorted);
 }
 
 /// Says whether a resource is marked restricted, very restricted or sensitive.

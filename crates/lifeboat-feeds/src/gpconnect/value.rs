@@ -23,7 +23,7 @@ pub(super) fn items_of<'v>(value: &'v Value, name: &str) -> &'v [Value] {
 
 /// Takes a member out.
 pub(super) fn take(value: &mut Value, name: &str) -> Value {
-    value.as_object_mut().and_then(|members| members.remove(name)).unwrap_or_default()
+    value.as_object_mut().and_then(|members| members.shift_remove(name)).unwrap_or_default()
 }
 
 /// Puts a member in; nothing where there is nothing to put.

@@ -4,6 +4,8 @@
 //! the same practice: what the generator decided about a patient is in every format, as far as the format can say it.
 //! A practice's later extracts (`delta` 1, 2, …) hold what changed since the one before.
 
+pub mod fhir;
+pub mod gpconnect;
 mod rowset;
 
 use std::io::{self, Write};
