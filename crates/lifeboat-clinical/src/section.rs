@@ -25,6 +25,9 @@ pub const SECTION_NOTE_EXTENSION: &str = "urn:lifeboat:section-note";
 /// The extension of a source's Composition section that carries a [`SectionWarning`]; it may repeat.
 pub const SECTION_WARNING_EXTENSION: &str = "urn:lifeboat:section-warning";
 
+/// The code of a source's reason for a section without items that says: not supplied for this patient.
+pub const SECTION_NOT_SUPPLIED: &str = "not-supplied";
+
 /// The code system of LOINC codes in FHIR.
 pub const LOINC_SYSTEM: &str = "http://loinc.org";
 
@@ -263,6 +266,16 @@ impl SectionWarning {
             }
             Self::Truncated => "The source sent the newest items only; older ones exist there.",
             Self::PartlyUnreadable => "Some items of the source could not be read and are not in this copy.",
+        }
+    }
+
+    /// Returns what the warning makes of a section without items, which is never that none are recorded.
+    pub fn state_without_items(self) -> SectionState {
+        match self {
+            Self::ConfidentialItems => SectionState::Withheld,
+            Self::DataInTransit | Self::DataAwaitingFiling | Self::Truncated | Self::PartlyUnreadable => {
+                SectionState::Unavailable
+            }
         }
     }
 }

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lifeboat_clinical::SectionId;
-use lifeboat_clinical::section::{SECTION_SYSTEM, SECTION_WARNING_EXTENSION, SectionWarning};
+use lifeboat_clinical::section::{
+    SECTION_NOT_SUPPLIED, SECTION_SYSTEM, SECTION_WARNING_EXTENSION, SectionWarning,
+};
 use serde_json::{Map, Value, json};
 
 /// The code system of SNOMED CT.
@@ -33,6 +35,7 @@ pub struct Document {
     supplied: BTreeSet<SectionId>,
     withheld: BTreeSet<SectionId>,
     unavailable: BTreeSet<SectionId>,
+    omitted: BTreeSet<SectionId>,
     warnings: BTreeMap<SectionId, BTreeSet<SectionWarning>>,
     listed: BTreeMap<SectionId, Vec<String>>,
 }
@@ -77,6 +80,11 @@ impl Document {
         self.unavailable.insert(section);
     }
 
+    /// Says that these sections are not supplied for this patient, whatever other documents of the feed supply.
+    pub fn omits(&mut self, sections: &[SectionId]) {
+        self.omitted.extend(sections);
+    }
+
     /// Puts a warning on a section.
     pub fn warns(&mut self, section: SectionId, warning: SectionWarning) {
         self.warnings.entry(section).or_default().insert(warning);
@@ -115,6 +123,8 @@ impl Document {
             Some("unavailable")
         } else if self.supplied.contains(&section) {
             Some("no-content-recorded")
+        } else if self.omitted.contains(&section) {
+            Some(SECTION_NOT_SUPPLIED)
         } else {
             None
         };

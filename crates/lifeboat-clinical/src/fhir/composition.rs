@@ -1,8 +1,8 @@
 //! What a source's own Composition says about its sections.
 //!
-//! Two things are taken from it: which section lists a resource, for resources that would fit several
-//! of ours, and what the source says about a section without items, so that *withheld* never turns
-//! into *none*.
+//! Three things are taken from it: which section lists a resource, for resources that would fit several
+//! of ours; what the source says about a section without items, so that *withheld* never turns
+//! into *none*; and what it says against the completeness of a section, with items or without.
 
 use std::collections::HashMap;
 
@@ -12,7 +12,9 @@ use super::reference::{is_urn, tail, type_and_id};
 use super::types::SectionSet;
 use super::walk::{Found, Scope};
 use crate::json::Json;
-use crate::section::{LOINC_SYSTEM, SECTION_SYSTEM, SectionId};
+use crate::section::{
+    LOINC_SYSTEM, SECTION_NOT_SUPPLIED, SECTION_SYSTEM, SECTION_WARNING_EXTENSION, SectionId, SectionWarning,
+};
 
 /// How deep sections may lie in sections.
 const SECTION_DEPTH_MAX: u32 = 4;
@@ -33,6 +35,8 @@ pub enum EmptyReason {
     NotStarted,
     /// Nothing is recorded, with no more said.
     NoneRecorded,
+    /// The source has not supplied them for this patient, whatever it supplies for others.
+    NotSupplied,
 }
 
 /// What a source says about one of its sections.
@@ -48,6 +52,9 @@ pub struct SectionFact {
     pub empty: Option<EmptyReason>,
     /// Whether it is narrative text and nothing else.
     pub narrative_only: bool,
+    /// What the source says against its completeness, once each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<SectionWarning>,
 }
 
 /// What the Compositions of one scope say.
@@ -78,8 +85,12 @@ impl Listing {
     pub(super) fn supplied(&self) -> SectionSet {
         let mut set = SectionSet::default();
         for fact in self.facts.values().flatten() {
-            let unsupplied = matches!(fact.empty, Some(EmptyReason::Unavailable | EmptyReason::NotStarted));
-            if !unsupplied {
+            let unsupplied = matches!(
+                fact.empty,
+                Some(EmptyReason::Unavailable | EmptyReason::NotStarted | EmptyReason::NotSupplied)
+            );
+            let is_warning_alone = fact.empty.is_none() && fact.listed == 0 && !fact.narrative_only;
+            if !unsupplied && !is_warning_alone {
                 fact.sections.iter().for_each(|section| set.insert(*section));
             }
         }
@@ -89,7 +100,8 @@ impl Listing {
     fn sections_of(&mut self, parent: Json<'_>, keys: &Keys<'_>, facts: &mut Vec<SectionFact>, depth: u32) {
         let sections = parent.field("section").map(Json::items).unwrap_or_default();
         for section in sections {
-            let [code, text, entry, empty] = section.fields(["code", "text", "entry", "emptyReason"]);
+            let [code, text, entry, empty, extension] =
+                section.fields(["code", "text", "entry", "emptyReason", "extension"]);
             let ours = code.map(our_sections).unwrap_or_default();
             let mut fact = SectionFact {
                 sections: ours,
@@ -97,6 +109,7 @@ impl Listing {
                 missing: 0,
                 empty: empty.map(empty_reason),
                 narrative_only: false,
+                warnings: extension.map(warnings).unwrap_or_default(),
             };
             for reference in entry.map(Json::items).unwrap_or_default() {
                 let Some(reference) = reference.text_of("reference") else {
@@ -117,7 +130,8 @@ impl Listing {
             if depth > 1 && has_inner {
                 self.sections_of(section, keys, facts, depth - 1);
             }
-            if fact.listed > 0 || fact.empty.is_some() || fact.narrative_only {
+            let says_something = fact.listed > 0 || fact.empty.is_some() || fact.narrative_only;
+            if says_something || !fact.warnings.is_empty() {
                 facts.push(fact);
             }
         }
@@ -226,6 +240,19 @@ fn by_snomed(code: &str) -> Vec<SectionId> {
     }
 }
 
+/// Returns the warnings among a section's extensions, in order, once each.
+fn warnings(extensions: Json<'_>) -> Vec<SectionWarning> {
+    let mut warnings: Vec<SectionWarning> = extensions
+        .items()
+        .into_iter()
+        .filter(|extension| extension.text_of("url").as_deref() == Some(SECTION_WARNING_EXTENSION))
+        .filter_map(|extension| extension.text_of("valueCode")?.parse().ok())
+        .collect();
+    warnings.sort_unstable();
+    warnings.dedup();
+    warnings
+}
+
 fn empty_reason(reason: Json<'_>) -> EmptyReason {
     let codings = reason.field("coding").map(Json::items).unwrap_or_default();
     codings
@@ -242,6 +269,7 @@ fn empty_reason(reason: Json<'_>) -> EmptyReason {
                 "notstarted" => EmptyReason::NotStarted,
                 "closed" | "no-content-recorded" => EmptyReason::NoneRecorded,
                 "masked" => EmptyReason::Withheld,
+                SECTION_NOT_SUPPLIED => EmptyReason::NotSupplied,
                 _ => return None,
             })
         })

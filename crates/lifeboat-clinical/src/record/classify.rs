@@ -11,7 +11,7 @@
 //!   date makes it past; failing that the source's list decides, and otherwise it is active.
 //! * An Observation without a category is known by its code; failing that by the source's list, by
 //!   being part of a report, or by a reference range (a result); any other with a value is an observation.
-//! * A test order is no referral.
+//! * A test order is no referral, and neither is a request that is a plan: a recall.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -115,6 +115,11 @@ impl<'p> Facts<'p> {
         let members = &self.members;
         let dated = members.abatement.or(members.abatement_period);
         dated.or(members.abatement_string).is_some()
+    }
+
+    /// Says whether it is a plan of the practice for itself, such as a recall, and asks nobody for anything.
+    fn is_plan(&self) -> bool {
+        self.members.intent.and_then(Json::string).as_deref() == Some("plan")
     }
 
     /// Says whether the source no longer holds it to be true.
@@ -229,6 +234,7 @@ fn section_of(held: &Held<'_>, facts: &Facts<'_>, context: &Context<'_>) -> Sect
         "Procedure" => S::Procedures,
         "Encounter" => S::Encounters,
         "ServiceRequest" if facts.category.iter().any(|code| codes::is_test_order(code)) => open_or(S::Diary),
+        "ServiceRequest" if facts.is_plan() => open_or(S::Diary),
         "ServiceRequest" => S::Referrals,
         "CarePlan" | "Task" | "ImmunizationRecommendation" | "RequestGroup" => open_or(S::Diary),
         "Appointment" => appointment(facts, context),

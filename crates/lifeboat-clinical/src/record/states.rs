@@ -22,6 +22,7 @@ const NOT_ASKED: &str = "The source states that nobody has asked.";
 const SOURCE_UNAVAILABLE: &str = "The source states that this information is unavailable.";
 const WITHHELD: &str = "The source has withheld this information.";
 const PARTLY_WITHHELD: &str = "The source has withheld some of this information.";
+const PARTLY_UNAVAILABLE: &str = "The source states that some of this information is unavailable.";
 
 /// Decides the state of every section.
 pub(super) fn sections(
@@ -48,6 +49,15 @@ pub(super) fn sections(
             }
         })
         .collect();
+    // What a source has not supplied for this patient does not count as supplied because others have it.
+    for fact in facts.iter().filter(|fact| fact.empty == Some(EmptyReason::NotSupplied)) {
+        for id in &fact.sections {
+            let section = &mut sections[id.order()];
+            if section.items == 0 {
+                section.state = SectionState::NotSupplied;
+            }
+        }
+    }
     for fact in facts {
         apply(fact, &mut sections);
     }
@@ -65,6 +75,13 @@ impl Section {
     fn note(&mut self, note: &str) {
         self.notes.push(note.to_owned());
     }
+
+    /// Takes a state that says at least as much; a section with items stays recorded.
+    fn strengthen(&mut self, state: SectionState) {
+        if strength(state) >= strength(self.state) {
+            self.state = state;
+        }
+    }
 }
 
 /// How strongly a state speaks for a section without items.
@@ -80,25 +97,18 @@ fn strength(state: SectionState) -> u8 {
 
 /// Applies what a source says about one of its sections to those of ours that it stands for.
 fn apply(fact: &SectionFact, sections: &mut [Section]) {
+    apply_warnings(fact, sections);
     let ours = &fact.sections;
-    let any_items = ours.iter().any(|id| sections[id.order()].items > 0);
-    if any_items {
-        let Some(first) = ours.iter().find(|id| sections[id.order()].items > 0) else {
-            return;
-        };
-        let first = &mut sections[first.order()];
-        if fact.empty == Some(EmptyReason::Withheld) {
-            first.note(PARTLY_WITHHELD);
-        }
+    if let Some(first) = ours.iter().find(|id| sections[id.order()].items > 0) {
         if fact.missing > 0 {
-            first.note(&missing_note(fact.missing));
+            sections[first.order()].note(&missing_note(fact.missing));
         }
-        return;
+        return apply_beside_items(fact, sections);
     }
     let (state, note) = match fact.empty {
         _ if fact.missing > 0 => (SectionState::Unavailable, Some(missing_note(fact.missing))),
         None if fact.narrative_only => (SectionState::Unavailable, Some(NARRATIVE_ONLY.to_owned())),
-        None => return,
+        None | Some(EmptyReason::NotSupplied) => return,
         Some(EmptyReason::Withheld) => (SectionState::Withheld, Some(WITHHELD.to_owned())),
         Some(EmptyReason::Unavailable | EmptyReason::NotStarted) => {
             (SectionState::Unavailable, Some(SOURCE_UNAVAILABLE.to_owned()))
@@ -109,12 +119,36 @@ fn apply(fact: &SectionFact, sections: &mut [Section]) {
     };
     for id in ours {
         let section = &mut sections[id.order()];
-        if strength(state) >= strength(section.state) {
-            section.state = state;
-        }
+        section.strengthen(state);
         section.nil_known |= fact.empty == Some(EmptyReason::NilKnown);
         if let Some(note) = &note {
             section.note(note);
+        }
+    }
+}
+
+/// Applies a source's reason for a section without items where some of ours that it stands for have items:
+/// these are not all there are, and that others have none must not read as none recorded.
+fn apply_beside_items(fact: &SectionFact, sections: &mut [Section]) {
+    let (state, partly, wholly) = match fact.empty {
+        Some(EmptyReason::Withheld) => (SectionState::Withheld, PARTLY_WITHHELD, WITHHELD),
+        Some(EmptyReason::Unavailable) => (SectionState::Unavailable, PARTLY_UNAVAILABLE, SOURCE_UNAVAILABLE),
+        _ => return,
+    };
+    for id in &fact.sections {
+        let section = &mut sections[id.order()];
+        section.strengthen(state);
+        section.note(if section.items > 0 { partly } else { wholly });
+    }
+}
+
+/// Notes a source's warnings in every section that they are about; one without items takes their state.
+fn apply_warnings(fact: &SectionFact, sections: &mut [Section]) {
+    for id in &fact.sections {
+        let section = &mut sections[id.order()];
+        for warning in &fact.warnings {
+            section.note(warning.sentence());
+            section.strengthen(warning.state_without_items());
         }
     }
 }

@@ -375,6 +375,97 @@ fn a_section_without_items_says_what_that_means() {
     assert!(section_json(&record, SectionId::OtherItems)["emptyReason"].is_null());
 }
 
+/// Returns the record of a patient with one repeat medicine whose source says this about medication.
+fn with_medication_said(section: Value, feed: &FeedProfile) -> PatientRecord {
+    let mut said = json!({"code":concept("http://loinc.org", "10160-0")});
+    said.as_object_mut().expect("an object").extend(section.as_object().expect("an object").clone());
+    let composition = json!({"resourceType":"Composition","id":"k","section":[said]});
+    let repeat = json!({"resourceType":"MedicationRequest","id":"m","status":"active","courseOfTherapyType":{"text":"repeat"}});
+    build_patient_record(pieces("document", &[composition, repeat]), &SharedResources::default(), feed, TODAY)
+}
+
+#[test]
+fn a_warning_is_noted_in_every_section_that_it_is_about_and_none_of_them_reads_as_none_recorded() {
+    use crate::section::{SECTION_WARNING_EXTENSION, SectionWarning};
+    for warning in SectionWarning::ALL {
+        for empty in [json!({}), json!({"emptyReason":concept("x", "no-content-recorded")})] {
+            let mut section = empty;
+            section["extension"] = json!([{"url":SECTION_WARNING_EXTENSION,"valueCode":warning.code()}]);
+            let record = with_medication_said(section, &everything_supplied());
+            assert_eq!(state(&record, SectionId::RepeatMedication), SectionState::Recorded);
+            let expected = match warning {
+                SectionWarning::ConfidentialItems => SectionState::Withheld,
+                _ => SectionState::Unavailable,
+            };
+            for section in [SectionId::AcuteMedication, SectionId::PastMedication] {
+                assert_eq!(state(&record, section), expected, "{section}");
+            }
+            for section in
+                [SectionId::RepeatMedication, SectionId::AcuteMedication, SectionId::PastMedication]
+            {
+                assert!(notes(&record, section).contains(&warning.sentence().to_owned()), "{section}");
+            }
+            assert_eq!(state(&record, SectionId::Allergies), SectionState::NoneRecorded);
+        }
+    }
+}
+
+#[test]
+fn a_warning_alone_does_not_make_a_section_supplied_and_an_unknown_one_is_no_warning() {
+    use crate::section::{SECTION_WARNING_EXTENSION, SectionWarning};
+    let composition = json!({"resourceType":"Composition","subject":{"reference":"Patient/p"},"section":[
+        {"code":concept(crate::section::SECTION_SYSTEM, "diary"),
+         "extension":[{"url":SECTION_WARNING_EXTENSION,"valueCode":SectionWarning::Truncated.code()}]},
+        {"code":concept(crate::section::SECTION_SYSTEM, "results"),
+         "extension":[{"url":SECTION_WARNING_EXTENSION,"valueCode":"whatever"}]},
+    ]});
+    let bundle = json!({"resourceType":"Bundle","type":"collection","entry":[{"resource":patient()},{"resource":composition}]});
+    let outline = fhir::outline(bundle.to_string().as_bytes()).expect("the test's own Bundle");
+    assert!(!outline.types.sections.contains(SectionId::Diary));
+    let record = build_patient_record(
+        pieces("collection", &[composition]),
+        &SharedResources::default(),
+        &FeedProfile::default(),
+        TODAY,
+    );
+    assert_eq!(state(&record, SectionId::Diary), SectionState::Unavailable);
+    assert_eq!(state(&record, SectionId::Results), SectionState::NotSupplied);
+}
+
+#[test]
+fn what_is_withheld_or_unavailable_beside_items_is_noted_there_and_is_no_none_elsewhere() {
+    let cases = [
+        ("withheld", SectionState::Withheld, "The source has withheld some of this information."),
+        (
+            "unavailable",
+            SectionState::Unavailable,
+            "The source states that some of this information is unavailable.",
+        ),
+    ];
+    for (reason, expected, note) in cases {
+        let section = json!({"emptyReason":concept("x", reason)});
+        let record = with_medication_said(section, &everything_supplied());
+        assert_eq!(state(&record, SectionId::RepeatMedication), SectionState::Recorded, "{reason}");
+        assert_eq!(notes(&record, SectionId::RepeatMedication), [note]);
+        for section in [SectionId::AcuteMedication, SectionId::PastMedication] {
+            assert_eq!(state(&record, section), expected, "{section}");
+            assert!(!notes(&record, section).is_empty());
+        }
+    }
+}
+
+#[test]
+fn what_is_not_supplied_for_a_patient_is_not_none_because_others_have_it() {
+    let not_supplied = json!({"emptyReason":concept("x", "not-supplied")});
+    let none = json!({"emptyReason":concept("x", "no-content-recorded")});
+    for (section, expected) in [(not_supplied, SectionState::NotSupplied), (none, SectionState::NoneRecorded)]
+    {
+        let record = with_medication_said(section, &everything_supplied());
+        assert_eq!(state(&record, SectionId::RepeatMedication), SectionState::Recorded);
+        assert_eq!(state(&record, SectionId::PastMedication), expected);
+    }
+}
+
 #[test]
 fn the_sources_list_decides_where_a_resource_alone_does_not() {
     let composition = json!({"resourceType":"Composition","section":[

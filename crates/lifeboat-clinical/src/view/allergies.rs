@@ -231,8 +231,8 @@ fn current<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
 }
 
 fn historical<'n>(held: &Held<'n>, item: At<'n>) -> Option<Row> {
-    let end =
-        datatypes::extension(held, item, "llergyEnd").or_else(|| datatypes::choice(held, item, "abatement"));
+    let end = ["llergyEnd", "endDate"].into_iter().find_map(|part| datatypes::extension(held, item, part));
+    let end = end.or_else(|| datatypes::choice(held, item, "abatement"));
     Some(entry(held, item, &[CellView::plain(end.unwrap_or_default())]))
 }
 

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::tests::{TODAY, patient, record_of, section_with, view_of, with};
 use super::*;
+use crate::section::SectionWarning;
 use crate::{SectionId, SectionState};
 
 fn allergy(code: Value) -> Value {
@@ -144,6 +145,11 @@ fn no_known_allergies_is_not_said_of_a_section_that_is_not_whole() {
     for (note, expected) in [
         ("The source has withheld some of this information.", "Allergies unavailable"),
         ("1 item that the source lists is missing from this copy.", "Allergies unavailable"),
+        (SectionWarning::ConfidentialItems.sentence(), "Allergies unavailable"),
+        (SectionWarning::DataInTransit.sentence(), "Allergies unavailable"),
+        (SectionWarning::DataAwaitingFiling.sentence(), "Allergies unavailable"),
+        (SectionWarning::Truncated.sentence(), "Allergies unavailable"),
+        (SectionWarning::PartlyUnreadable.sentence(), "Allergies unavailable"),
         ("Checked with the patient.", "No known allergies"),
     ] {
         let items = vec![allergy(coded("716186003", "No known allergy"))];

@@ -37,7 +37,7 @@ use node::{At, TreeError};
 
 pub use day_list::day_list_view;
 pub use shape::{
-    AllergyHeader, AllergyLine, Banner, BannerFlag, CellView, DayListView, Emphasis, Field, HalfDay,
+    AllergyHeader, AllergyLine, Banner, BannerFlag, CellView, DayListView, Emphasis, Field, Gap, HalfDay,
     PatientView, RowView, SectionView, SessionView, SlotView, TableView,
 };
 

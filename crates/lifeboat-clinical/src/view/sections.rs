@@ -10,7 +10,7 @@ use super::leftover;
 use super::medication;
 use super::node::At;
 use super::row::{self, Layout};
-use super::shape::{AllergyHeader, Emphasis, SectionView, TableView};
+use super::shape::{AllergyHeader, Emphasis, Gap, SectionView, TableView};
 use crate::section::{SECTION_NOTE_EXTENSION, SECTION_STATE_EXTENSION, SECTION_SYSTEM};
 use crate::{SectionId, SectionState};
 
@@ -216,13 +216,9 @@ fn sentences(title: &str, listed: &Listed<'_>) -> Vec<String> {
 ///
 /// A record says in a note that some items were withheld or are missing beside others that are here.
 fn incompleteness(listed: &Listed<'_>) -> Option<String> {
-    let is_telling = |note: &&String| {
-        let note = note.to_lowercase();
-        ["withheld", "missing", "too large", "narrative"].iter().any(|word| note.contains(word))
-    };
     let missing =
         || (!listed.missing.is_empty()).then(|| "An entry that the record lists is missing".to_owned());
-    missing().or_else(|| listed.notes.iter().find(is_telling).cloned())
+    missing().or_else(|| listed.notes.iter().find(|note| Gap::of_note(note).is_some()).cloned())
 }
 
 /// Returns the words of the alerts that hold.

@@ -140,6 +140,43 @@ pub struct SectionView {
     pub tables: Vec<TableView>,
 }
 
+impl SectionView {
+    /// Returns what is wrong with taking the items of the section for all there are, by its notes.
+    pub fn gap(&self) -> Option<Gap> {
+        self.notes.iter().filter_map(|note| Gap::of_note(note)).min()
+    }
+}
+
+/// How a section holds less than the source does, beside the items that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gap {
+    /// The source has withheld some items.
+    Withheld,
+    /// Some items are missing, are still to come, or could not be read.
+    Incomplete,
+}
+
+impl Gap {
+    /// Returns what a section's note says to be missing.
+    ///
+    /// That items lie before a section's window is no gap: every copy leaves these out.
+    pub(crate) fn of_note(note: &str) -> Option<Self> {
+        const WITHHELD: [&str; 2] = ["withheld", "excluded due to confidentiality"];
+        const INCOMPLETE: [&str; 7] = [
+            "missing",
+            "too large",
+            "narrative",
+            "could not be read",
+            "newest items only",
+            "is unavailable",
+            "not complete",
+        ];
+        let note = note.to_lowercase();
+        let says = |words: &[&str]| words.iter().any(|word| note.contains(word));
+        if says(&WITHHELD) { Some(Self::Withheld) } else { says(&INCOMPLETE).then_some(Self::Incomplete) }
+    }
+}
+
 /// Items with the same columns.
 #[derive(Clone, PartialEq, Eq)]
 pub struct TableView {

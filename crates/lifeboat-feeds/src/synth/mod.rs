@@ -5,6 +5,8 @@
 //! A practice's later extracts (`delta` 1, 2, …) hold what changed since the one before.
 
 pub mod emis;
+pub mod fhir;
+pub mod gpconnect;
 mod rowset;
 pub mod tpp;
 pub mod vision;

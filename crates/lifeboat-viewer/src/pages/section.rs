@@ -1,9 +1,10 @@
 //! One section of a record: its items, or what the absence of items means.
 //!
-//! "None recorded" is quiet. Every other absence is loud, because it must not be read as none.
+//! "None recorded" is quiet. Every other absence is loud, because it must not be read as none, and so is a section
+//! whose items are not all there are.
 
 use lifeboat_clinical::SectionState;
-use lifeboat_clinical::view::{CellView, Emphasis, Field, RowView, SectionView, TableView};
+use lifeboat_clinical::view::{CellView, Emphasis, Field, Gap, RowView, SectionView, TableView};
 use maud::{Markup, html};
 
 use super::day::cell;
@@ -38,7 +39,7 @@ pub fn person(tables: &[TableView]) -> Markup {
 
 /// Renders a section.
 pub fn section(section: &SectionView) -> Markup {
-    let label = label(section.state);
+    let label = label(section);
     let is_quiet = section.state == SectionState::NoneRecorded && section.tables.is_empty();
     html! {
         section.lb-section.lb-section--loud[label.is_some()].lb-section--quiet[is_quiet]
@@ -59,7 +60,12 @@ pub fn section(section: &SectionView) -> Markup {
 fn word(section: &SectionView) -> String {
     match section.state {
         SectionState::Recorded => {
-            section.tables.iter().map(|table| table.rows.len()).sum::<usize>().to_string()
+            let rows = section.tables.iter().map(|table| table.rows.len()).sum::<usize>();
+            match section.gap() {
+                None => rows.to_string(),
+                Some(Gap::Withheld) => format!("{rows}, PARTLY WITHHELD"),
+                Some(Gap::Incomplete) => format!("{rows}, INCOMPLETE"),
+            }
         }
         SectionState::NoneRecorded => "none recorded".to_owned(),
         SectionState::NotSupplied => "NOT SUPPLIED".to_owned(),
@@ -68,9 +74,13 @@ fn word(section: &SectionView) -> String {
     }
 }
 
-fn label(state: SectionState) -> Option<&'static str> {
-    match state {
-        SectionState::Recorded | SectionState::NoneRecorded => None,
+fn label(section: &SectionView) -> Option<&'static str> {
+    match section.state {
+        SectionState::Recorded => section.gap().map(|gap| match gap {
+            Gap::Withheld => "PARTLY WITHHELD by the source",
+            Gap::Incomplete => "INCOMPLETE in this copy",
+        }),
+        SectionState::NoneRecorded => None,
         SectionState::NotSupplied => Some("NOT SUPPLIED to this copy"),
         SectionState::Withheld => Some("WITHHELD by the source"),
         SectionState::Unavailable => Some("NOT AVAILABLE in this copy"),

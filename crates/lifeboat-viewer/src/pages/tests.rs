@@ -1,3 +1,4 @@
+use lifeboat_clinical::section::SectionWarning;
 use lifeboat_clinical::view::{AllergyHeader, SectionView};
 use lifeboat_clinical::{SectionId, SectionState};
 
@@ -162,6 +163,34 @@ fn every_state_of_a_section_is_shown_and_only_none_recorded_is_quiet() {
         let html = section::section(&samples::section("harmless", state)).into_string();
         assert_eq!(html.contains("lb-section--loud"), loud.is_some(), "{state}");
         assert!(loud.is_none_or(|words| html.contains(words)), "{state}");
+    }
+}
+
+#[test]
+fn a_section_whose_items_are_not_all_says_so_in_its_heading_and_in_the_list_of_sections() {
+    let cases = [
+        ("Items before 01-Nov-2025 are not held in this copy, except the last 3.", None),
+        (SectionWarning::ConfidentialItems.sentence(), Some("PARTLY WITHHELD")),
+        ("The source has withheld some of this information.", Some("PARTLY WITHHELD")),
+        (SectionWarning::DataInTransit.sentence(), Some("INCOMPLETE")),
+        (SectionWarning::DataAwaitingFiling.sentence(), Some("INCOMPLETE")),
+        (SectionWarning::Truncated.sentence(), Some("INCOMPLETE")),
+        (SectionWarning::PartlyUnreadable.sentence(), Some("INCOMPLETE")),
+        ("3 items that the source lists are missing from this copy.", Some("INCOMPLETE")),
+        ("The source states that some of this information is unavailable.", Some("INCOMPLETE")),
+    ];
+    for (note, words) in cases {
+        let mut partial = samples::section("harmless", SectionState::Recorded);
+        partial.notes = vec![note.to_owned()];
+        let html = section::section(&partial).into_string();
+        assert!(html.contains(&format!("<p class=\"lb-note\">{note}</p>")), "{note}");
+        assert_eq!(html.contains("lb-section--loud"), words.is_some(), "{note}");
+        let jump = section::jump(&[partial]).into_string();
+        for html in [html, jump] {
+            for loud in ["PARTLY WITHHELD", "INCOMPLETE"] {
+                assert_eq!(html.contains(loud), words == Some(loud), "{note}: {html}");
+            }
+        }
     }
 }
 
