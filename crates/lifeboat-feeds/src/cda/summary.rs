@@ -139,7 +139,8 @@ impl<'d> Reading<'d> {
             return;
         }
         let known = HEADINGS.iter().find(|(known, _, _)| *known == id);
-        let (section, rows) = known.map_or((S::OtherItems, Rows::Findings), |(_, section, rows)| (*section, *rows));
+        let (section, rows) =
+            known.map_or((S::OtherItems, Rows::Findings), |(_, section, rows)| (*section, *rows));
         self.supplied.insert(section);
         self.heading = Some(Heading { section, rows, title });
     }
@@ -346,9 +347,9 @@ pub(super) fn item(
         }
         Rows::Problems => {
             let said = notes.join(" ").to_lowercase();
-            let is_past = ["past", "inactive", "ended", "resolved"].iter().any(|word| {
-                said.split(|letter: char| !letter.is_alphabetic()).any(|said| said == *word)
-            });
+            let is_past = ["past", "inactive", "ended", "resolved"]
+                .iter()
+                .any(|word| said.split(|letter: char| !letter.is_alphabetic()).any(|said| said == *word));
             let status = is_past.then(|| r4::hl7("condition-clinical", "inactive"));
             json!({"resourceType": "Condition", "subject": subject, "code": code, "clinicalStatus": status, "onsetDateTime": date})
         }
@@ -483,7 +484,10 @@ mod tests {
         let cases = [
             ("25 Mar 2020", Some((None, "2020-03-25"))),
             ("Prescribed: 12-May-2020", Some((Some("Prescribed"), "2020-05-12"))),
-            ("Authorised (not issued): 5 September 2019", Some((Some("Authorised (not issued)"), "2019-09-05"))),
+            (
+                "Authorised (not issued): 5 September 2019",
+                Some((Some("Authorised (not issued)"), "2019-09-05")),
+            ),
             ("Mar 2020", Some((None, "2020-03"))),
             ("2019", Some((None, "2019"))),
             ("31 Feb 2020", None),

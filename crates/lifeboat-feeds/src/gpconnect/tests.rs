@@ -21,7 +21,7 @@ pub(crate) fn today() -> Date {
 /// Builds the records of all patients of a translated document.
 pub(crate) fn built(document: &[u8], today: Date) -> Vec<PatientRecord> {
     let outline = lifeboat_clinical::outline(document).expect("a translation is FHIR R4");
-    let feed = FeedProfile { supplied: outline.types };
+    let feed = FeedProfile { supplied: outline.types, ..FeedProfile::default() };
     let window = DayWindow { first: today, last: today };
     let pieces = lifeboat_clinical::split(document, &window).expect("a translation is FHIR R4");
     let patients = outline.owners.iter().filter(|owner| matches!(owner, Owner::Patient(_)));
