@@ -58,7 +58,7 @@ fn encounter(draft: &mut Draft, chart: &Chart<'_>, guid: &str, row: RowRef<'_>, 
                 "code": if is_remote { "VR" } else { "AMB" }
             })),
         ),
-        ("type", kind.map(|kind| json!([kind]))),
+        ("type", kind.map(|kind| vec![kind].into())),
         ("subject", Some(draft.subject())),
         ("participant", participant),
         ("period", on.fhir.map(|date| json!({"start": date}))),
