@@ -130,9 +130,20 @@ impl<R: Read + Seek> ArchiveEntries<R> {
     ///
     /// # Errors
     /// There is no such entry, or no bytes where the archive's directory says that they are.
-    pub fn open(&mut self, entry: usize) -> Result<EntryReader<'_, R>, Problem> {
+    pub fn open(&mut self, entry: usize) -> Result<EntryReader<impl Read + use<'_, R>>, Problem> {
         let entry = self.entries.get(entry).ok_or_else(|| malformed("has no such entry"))?;
-        EntryReader::open(&mut self.parts, entry, self.limits)
+        entry::go_to(&mut self.parts, entry)?;
+        Ok(EntryReader::new(&mut self.parts, entry, self.limits))
+    }
+
+    /// Opens an entry as [`ArchiveEntries::open`] does, and keeps the archive's files open for as long as it is read.
+    ///
+    /// # Errors
+    /// As those of [`ArchiveEntries::open`].
+    pub fn into_entry(mut self, entry: usize) -> Result<EntryReader<impl Read + use<R>>, Problem> {
+        let entry = self.entries.get(entry).ok_or_else(|| malformed("has no such entry"))?;
+        entry::go_to(&mut self.parts, entry)?;
+        Ok(EntryReader::new(self.parts, entry, self.limits))
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use serde::Serialize;
+
 use crate::problem::{Problem, Reason};
 
 mod plan;
@@ -68,7 +70,8 @@ pub struct BatchTable {
 }
 
 /// Whether a batch holds everything or changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum BatchKind {
     /// Everything: rows that it does not hold are gone.
     Full,

@@ -10,6 +10,7 @@
 //! with a quote if the rows before it did. Lines that do not are lost; the error says how many, and the table counts as
 //! damaged. A field that is merely too long, and closed in the end, costs its own row only.
 
+mod buffer;
 mod decode;
 mod header;
 mod scan;
@@ -19,10 +20,13 @@ use std::io::{self, Read};
 use crate::problem::{Problem, Reason};
 use crate::rows::Values;
 use crate::spec::TableSpec;
+use buffer::Buffer;
 use header::Columns;
 use scan::{Field, Fields, Scanned};
 
+pub(crate) use header::rows_of;
 pub use header::{count_fields, header_names};
+pub(crate) use scan::After;
 
 /// How a table's file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -196,8 +200,7 @@ impl<R: Read> TableReader<R> {
                 self.ended = true;
                 return Ok(None);
             }
-            let scanned =
-                scan::row(self.buffer.bytes(), self.buffer.at_end(), self.dialect, &mut self.fields);
+            let scanned = scan::row(self.buffer.bytes(), self.buffer.after(), self.dialect, &mut self.fields);
             let read = match scanned {
                 Scanned::Cut { .. } if self.buffer.can_grow() => {
                     self.buffer.fill()?;
@@ -254,8 +257,8 @@ impl<R: Read> TableReader<R> {
                 continue;
             }
             let (value, whole) = match text {
-                Some(text) => (decode::unescape(&text[field.start..field.end], field.escaped), true),
-                None => decode::decode(&row[field.start..field.end], field.escaped),
+                Some(text) => (decode::text_of(text, *field), true),
+                None => decode::decode(row, *field),
             };
             if !whole {
                 undefined = Some(at);
@@ -305,7 +308,7 @@ impl<R: Read> TableReader<R> {
             return false;
         }
         let mut fields = Fields::keeping(0);
-        let scanned = scan::row(bytes, self.buffer.at_end(), self.dialect, &mut fields);
+        let scanned = scan::row(bytes, self.buffer.after(), self.dialect, &mut fields);
         matches!(scanned, Scanned::Row { .. }) && fields.count() == self.columns.width()
     }
 
@@ -404,118 +407,6 @@ impl<R: Read> Iterator for TableReader<R> {
             self.row += 1;
             Some(Err(self.problem(None, Reason::Unreadable(error.to_string()))))
         })
-    }
-}
-
-/// A part of the file, from the first byte that is not done with.
-struct Buffer<R: Read> {
-    reader: R,
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
-    size_max: usize,
-    /// How much is read at a time.
-    part: usize,
-    at_end: bool,
-    /// Why nothing more can be read, to be told once what was read before is used up.
-    failure: Option<io::Error>,
-    consumed: u64,
-}
-
-/// How much is read at a time, where rows may be as long.
-const PART_BYTES: usize = 256 << 10;
-
-impl<R: Read> Buffer<R> {
-    fn new(reader: R, row_bytes_max: usize) -> Self {
-        Self {
-            reader,
-            bytes: Vec::new(),
-            start: 0,
-            end: 0,
-            size_max: row_bytes_max.max(16),
-            part: row_bytes_max.clamp(16, PART_BYTES),
-            at_end: false,
-            failure: None,
-            consumed: 0,
-        }
-    }
-
-    fn bytes(&self) -> &[u8] {
-        &self.bytes[self.start..self.end]
-    }
-
-    fn at_end(&self) -> bool {
-        self.at_end
-    }
-
-    fn consumed(&self) -> u64 {
-        self.consumed
-    }
-
-    /// Says whether more can be read and held than is held now.
-    fn can_grow(&self) -> bool {
-        !self.at_end && self.end - self.start < self.size_max
-    }
-
-    /// Says whether little enough is held that more should be read before judging it.
-    fn is_short(&self) -> bool {
-        self.end - self.start < self.part
-    }
-
-    fn consume(&mut self, count: usize) {
-        self.start += count.min(self.end - self.start);
-        self.consumed += count as u64;
-    }
-
-    /// Reads on, until twice as much is held as before, a part at least, or the file ends.
-    fn fill(&mut self) -> io::Result<()> {
-        if let Some(error) = self.failure.take() {
-            return Err(error);
-        }
-        let held = self.end - self.start;
-        self.bytes.copy_within(self.start..self.end, 0);
-        (self.start, self.end) = (0, held);
-        let size = (held * 2).clamp(self.part, self.size_max);
-        if self.bytes.len() < size {
-            self.bytes.resize(size, 0);
-        }
-        while self.end < self.bytes.len() && !self.at_end {
-            match self.reader.read(&mut self.bytes[self.end..]) {
-                Ok(0) => self.at_end = true,
-                Ok(count) => self.end += count,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if self.end == held => return Err(error),
-                Err(error) => {
-                    self.failure = Some(error);
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn skip_line_ends(&mut self) -> io::Result<()> {
-        loop {
-            let ends = self.bytes().iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
-            self.consume(ends);
-            if !self.bytes().is_empty() || self.at_end {
-                return Ok(());
-            }
-            self.fill()?;
-        }
-    }
-
-    /// Passes over the rest of a line, its end included; returns its length.
-    fn skip_line(&mut self) -> io::Result<u64> {
-        let before = self.consumed;
-        loop {
-            let found = memchr::memchr2(b'\n', b'\r', self.bytes());
-            self.consume(found.map_or(self.bytes().len(), |at| at + 1));
-            if found.is_some() || self.at_end {
-                return Ok(self.consumed - before);
-            }
-            self.fill()?;
-        }
     }
 }
 

@@ -13,8 +13,8 @@ const LOCAL: &[u8] = b"PK\x03\x04";
 const LOCAL_BYTES: u64 = 30;
 
 /// Reads the unpacked bytes of an entry, and checks them as they pass.
-pub struct EntryReader<'a, R: Read + Seek> {
-    body: Body<'a, R>,
+pub struct EntryReader<P: Read> {
+    body: Body<P>,
     limits: ArchiveLimits,
     declared: u64,
     given: u64,
@@ -25,49 +25,52 @@ pub struct EntryReader<'a, R: Read + Seek> {
 }
 
 /// An entry's bytes as they stand in the archive.
-type Packed<'a, R> = BufReader<Take<&'a mut Parts<R>>>;
+type Packed<P> = BufReader<Take<P>>;
 
-enum Body<'a, R: Read + Seek> {
-    Stored(Packed<'a, R>),
-    Deflated(DeflateDecoder<Packed<'a, R>>),
+enum Body<P: Read> {
+    Stored(Packed<P>),
+    Deflated(DeflateDecoder<Packed<P>>),
 }
 
-impl<R: Read + Seek> std::fmt::Debug for EntryReader<'_, R> {
+impl<P: Read> std::fmt::Debug for EntryReader<P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("EntryReader").field("given", &self.given).finish_non_exhaustive()
     }
 }
 
-impl<'a, R: Read + Seek> EntryReader<'a, R> {
-    pub(super) fn open(
-        parts: &'a mut Parts<R>,
-        entry: &Entry,
-        limits: ArchiveLimits,
-    ) -> Result<Self, Problem> {
+/// Goes to the bytes of an entry, and checks what stands before them.
+pub(super) fn go_to<R: Read + Seek>(parts: &mut Parts<R>, entry: &Entry) -> Result<(), Problem> {
+    let place = &entry.place;
+    let damaged = || malformed("is not where the archive's directory says");
+    let header = parts.read_at(place.header, LOCAL_BYTES as usize).map_err(|_| damaged())?;
+    let (Some(name), Some(extra)) = (u16_at(&header, 26), u16_at(&header, 28)) else {
+        return Err(damaged());
+    };
+    if !header.starts_with(LOCAL) {
+        return Err(damaged());
+    }
+    let raw_name = parts.read_at(place.header + LOCAL_BYTES, usize::from(name)).map_err(|_| damaged())?;
+    if raw_name != place.raw_name {
+        return Err(malformed("has one name in the archive's directory and another before its bytes"));
+    }
+    let start = place.header + LOCAL_BYTES + u64::from(name) + u64::from(extra);
+    if start.checked_add(place.packed).is_none_or(|end| end > parts.length()) {
+        return Err(damaged());
+    }
+    parts.go_to(start);
+    Ok(())
+}
+
+impl<P: Read> EntryReader<P> {
+    /// Reads an entry out of an archive that stands at its bytes.
+    pub(super) fn new(parts: P, entry: &Entry, limits: ArchiveLimits) -> Self {
         let place = &entry.place;
-        let damaged = || malformed("is not where the archive's directory says");
-        let header = parts.read_at(place.header, LOCAL_BYTES as usize).map_err(|_| damaged())?;
-        let (Some(name), Some(extra)) = (u16_at(&header, 26), u16_at(&header, 28)) else {
-            return Err(damaged());
-        };
-        if !header.starts_with(LOCAL) {
-            return Err(damaged());
-        }
-        let raw_name = parts.read_at(place.header + LOCAL_BYTES, usize::from(name)).map_err(|_| damaged())?;
-        if raw_name != place.raw_name {
-            return Err(malformed("has one name in the archive's directory and another before its bytes"));
-        }
-        let start = place.header + LOCAL_BYTES + u64::from(name) + u64::from(extra);
-        if start.checked_add(place.packed).is_none_or(|end| end > parts.length()) {
-            return Err(damaged());
-        }
-        parts.go_to(start);
         let packed = BufReader::with_capacity(64 << 10, parts.take(place.packed));
         let body = match place.method {
             0 => Body::Stored(packed),
             _ => Body::Deflated(DeflateDecoder::new(packed)),
         };
-        Ok(Self {
+        Self {
             body,
             limits,
             declared: entry.bytes,
@@ -75,7 +78,7 @@ impl<'a, R: Read + Seek> EntryReader<'a, R> {
             expected_crc: place.crc,
             crc: Crc::new(),
             done: false,
-        })
+        }
     }
 
     fn check(&mut self, count: usize) -> io::Result<()> {
@@ -103,7 +106,7 @@ impl<'a, R: Read + Seek> EntryReader<'a, R> {
     }
 }
 
-impl<R: Read + Seek> Read for EntryReader<'_, R> {
+impl<P: Read> Read for EntryReader<P> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         if self.done || into.is_empty() {
             return Ok(0);

@@ -27,7 +27,8 @@ enum Part {
     Cut(u32),
 }
 
-fn part_of(path: &str) -> Option<(String, Part)> {
+/// Returns what the parts of one archive share, and which of them this is.
+fn part_of(path: &str) -> Option<(&str, Part)> {
     let number = |digits: &str| {
         let sound = (2..=5).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
         sound.then(|| digits.parse().ok()).flatten().filter(|number| *number > 0)
@@ -35,29 +36,38 @@ fn part_of(path: &str) -> Option<(String, Part)> {
     let (stem, ending) = path.rsplit_once('.')?;
     let ending = ending.to_ascii_lowercase();
     if ending == "zip" {
-        return Some((path.to_owned(), Part::Whole));
+        return Some((stem, Part::Whole));
     }
     if let Some(number) = ending.strip_prefix('z').and_then(number) {
-        return Some((format!("{stem}.zip"), Part::Numbered(number)));
+        return Some((stem, Part::Numbered(number)));
     }
     let is_zip = stem.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("zip"));
-    number(&ending).filter(|_| is_zip).map(|number| (stem.to_owned(), Part::Cut(number)))
+    number(&ending).filter(|_| is_zip).map(|number| (stem, Part::Cut(number)))
 }
 
 /// Finds the archives among the files of a source, by their names, with their parts in order.
 pub fn archives(files: &[FileFacts]) -> Vec<ArchiveFiles> {
-    let mut found: BTreeMap<(String, bool), (String, BTreeMap<Part, usize>)> = BTreeMap::new();
+    let mut found: BTreeMap<(&str, bool), BTreeMap<Part, usize>> = BTreeMap::new();
+    let mut doubles = Vec::new();
     for (at, file) in files.iter().enumerate() {
-        let Some((path, part)) = part_of(&file.path) else { continue };
-        let is_cut = matches!(part, Part::Cut(_));
-        let (shown, parts) =
-            found.entry((path.to_lowercase(), is_cut)).or_insert_with(|| (path.clone(), BTreeMap::new()));
-        if part == Part::Whole {
-            *shown = path;
+        let Some((stem, part)) = part_of(&file.path) else { continue };
+        let parts = found.entry((stem, matches!(part, Part::Cut(_)))).or_default();
+        if *parts.entry(part).or_insert(at) != at {
+            // Names that differ in the case of their endings alone: each is an archive of its own.
+            doubles.push(ArchiveFiles { path: file.path.clone(), files: vec![at], missing: vec![] });
         }
-        parts.entry(part).or_insert(at);
     }
-    found.into_values().map(|(path, parts)| in_order(path, &parts)).collect()
+    let named = |((stem, is_cut), parts): ((&str, bool), BTreeMap<Part, usize>)| {
+        let path = match (is_cut, parts.get(&Part::Whole)) {
+            (_, Some(at)) => files[*at].path.clone(),
+            (true, None) => stem.to_owned(),
+            (false, None) => format!("{stem}.zip"),
+        };
+        in_order(path, &parts)
+    };
+    let mut archives: Vec<ArchiveFiles> = found.into_iter().map(named).chain(doubles).collect();
+    archives.sort_by(|a, b| a.path.cmp(&b.path));
+    archives
 }
 
 fn in_order(path: String, parts: &BTreeMap<Part, usize>) -> ArchiveFiles {
@@ -162,7 +172,11 @@ mod tests {
 
     #[test]
     fn files_that_are_parts_of_one_archive_are_found_together_and_gaps_are_named() {
-        let cases: [(&[&str], &[Expected]); 6] = [
+        let cases: [(&[&str], &[Expected]); 7] = [
+            (
+                &["x.zip", "x.ZIP", "X.zip"],
+                &[("X.zip", &[2], &[]), ("x.ZIP", &[1], &[]), ("x.zip", &[0], &[])],
+            ),
             (&["a.zip", "b/x.csv", "b/A.ZIP"], &[("a.zip", &[0], &[]), ("b/A.ZIP", &[2], &[])]),
             (&["d/x.z02", "d/x.zip", "d/x.z01"], &[("d/x.zip", &[2, 0, 1], &[])]),
             (

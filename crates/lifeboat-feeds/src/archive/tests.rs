@@ -78,6 +78,15 @@ fn check(parts: Vec<Vec<u8>>, files: &[(&str, Vec<u8>)]) {
         files.iter().map(|(name, content)| ((*name).to_owned(), Ok(content.clone()))).collect();
     assert!(read_all(&mut entries) == expected, "every entry is read whole");
     assert!(entries.open(files.len()).is_err());
+    if let Some((_, content)) = files.last() {
+        let mut read = Vec::new();
+        entries
+            .into_entry(files.len() - 1)
+            .expect("it is there")
+            .read_to_end(&mut read)
+            .expect("it is sound");
+        assert!(read == *content);
+    }
 }
 
 fn samples() -> Vec<(&'static str, Vec<u8>)> {
@@ -104,6 +113,58 @@ fn entries_are_read_from_whole_archives_and_from_parts() {
         check(whole.chunks(length).map(<[u8]>::to_vec).collect(), &samples());
     }
     check(vec![archive(&[])], &[]);
+}
+
+#[test]
+fn archives_with_large_numbers_are_read() {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in samples() {
+        writer.start_file(name, SimpleFileOptions::default().large_file(true)).expect("memory takes it");
+        writer.write_all(&content).expect("memory takes it");
+    }
+    check(vec![writer.finish().expect("memory takes it").into_inner()], &samples());
+    let whole = archive(&samples());
+    // The same archive with its numbers in the records for large ones, as if it had billions of bytes.
+    let (rest, end) = whole.split_at(whole.len() - 22);
+    let number = |at: usize| u64::from(u32::from_le_bytes(end[at..at + 4].try_into().expect("four bytes")));
+    let (length, offset) = (number(12), number(16));
+    let (directory, entries) = (usize::try_from(offset).expect("it is small"), 3_u64);
+    let mut large = rest[..directory].to_vec();
+    let mut records = &rest[directory..];
+    let mut grown = 0;
+    for _ in 0..entries {
+        let sum = |at: usize| usize::from(u16::from_le_bytes([records[at], records[at + 1]]));
+        let (name, extra) = (sum(28), sum(30));
+        let (record, after) = records.split_at(46 + name + extra + sum(32));
+        let mut record = record.to_vec();
+        let mut field = vec![];
+        for at in [24, 20, 42] {
+            field.extend_from_slice(&record[at..at + 4]);
+            field.extend_from_slice(&[0; 4]);
+            record[at..at + 4].fill(0xff);
+        }
+        record[30..32].copy_from_slice(&28_u16.to_le_bytes());
+        large.extend_from_slice(&record[..46 + name]);
+        large.extend_from_slice(&[1, 0, 24, 0]);
+        large.extend_from_slice(&field);
+        grown += 28 - extra as u64;
+        records = after;
+    }
+    let end_64 = large.len() as u64;
+    large.extend_from_slice(b"PK\x06\x06");
+    large.extend_from_slice(&44_u64.to_le_bytes());
+    large.extend_from_slice(&[45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for number in [entries, entries, length + grown, offset] {
+        large.extend_from_slice(&number.to_le_bytes());
+    }
+    large.extend_from_slice(b"PK\x06\x07\0\0\0\0");
+    large.extend_from_slice(&end_64.to_le_bytes());
+    large.extend_from_slice(&[1, 0, 0, 0]);
+    large.extend_from_slice(b"PK\x05\x06\0\0\0\0");
+    large.extend_from_slice(&[0xff; 12]);
+    large.extend_from_slice(&[0; 2]);
+    check(vec![large.clone()], &samples());
+    check(large.chunks(777).map(<[u8]>::to_vec).collect(), &samples());
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Text of fields: UTF-8, or else Windows-1252.
 
+use super::Field;
+
 /// The characters of the bytes 0x80 to 0x9f in Windows-1252; five are not defined.
 const HIGH: [char; 32] = [
     '\u{20ac}', '\u{fffd}', '\u{201a}', '\u{0192}', '\u{201e}', '\u{2026}', '\u{2020}', '\u{2021}',
@@ -8,19 +10,24 @@ const HIGH: [char; 32] = [
     '\u{02dc}', '\u{2122}', '\u{0161}', '\u{203a}', '\u{0153}', '\u{fffd}', '\u{017e}', '\u{0178}',
 ];
 
-/// Returns a field's text with doubled quotes undone.
-pub(super) fn unescape(text: &str, escaped: bool) -> Box<str> {
-    if escaped { text.replace("\"\"", "\"").into() } else { text.into() }
+/// Returns the text of a row's field with doubled quotes undone.
+pub(super) fn text_of(row: &str, field: Field) -> Box<str> {
+    unescape(&row[field.start..field.end], field)
+}
+
+fn unescape(text: &str, field: Field) -> Box<str> {
+    if field.escaped { text.replace("\"\"", "\"").into() } else { text.into() }
 }
 
 /// Returns the text of a field that may not be UTF-8, and whether all its characters are defined.
-pub(super) fn decode(bytes: &[u8], escaped: bool) -> (Box<str>, bool) {
+pub(super) fn decode(row: &[u8], field: Field) -> (Box<str>, bool) {
+    let bytes = &row[field.start..field.end];
     if let Ok(text) = std::str::from_utf8(bytes) {
-        return (unescape(text, escaped), true);
+        return (unescape(text, field), true);
     }
     let text: String = bytes.iter().map(|byte| windows_1252(*byte)).collect();
     let whole = !text.contains('\u{fffd}');
-    (unescape(&text, escaped), whole)
+    (unescape(&text, field), whole)
 }
 
 fn windows_1252(byte: u8) -> char {
@@ -32,7 +39,7 @@ fn windows_1252(byte: u8) -> char {
 
 #[cfg(test)]
 mod tests {
-    use super::decode;
+    use super::{Field, decode};
 
     #[test]
     fn text_that_is_not_utf_8_is_windows_1252() {
@@ -46,8 +53,10 @@ mod tests {
             (b"", "", true),
         ];
         for (bytes, expected, whole) in cases {
-            assert_eq!(decode(bytes, false), (expected.into(), whole), "{bytes:x?}");
+            let field = Field { start: 0, end: bytes.len(), escaped: false };
+            assert_eq!(decode(bytes, field), (expected.into(), whole), "{bytes:x?}");
         }
-        assert_eq!(decode(b"a\"\"\xe9", true).0.as_ref(), "a\"\u{e9}");
+        let field = Field { start: 1, end: 5, escaped: true };
+        assert_eq!(decode(b",a\"\"\xe9,", field).0.as_ref(), "a\"\u{e9}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{Buffer, Dialect, Field, Fields, Scanned, TableLimits, decode, scan};
+use super::{After, Buffer, Dialect, Field, Fields, Scanned, TableLimits, decode, scan};
 use crate::archive::{Container, container};
 use crate::problem::{Problem, Reason};
 use crate::spec::{ColumnSpec, TableSpec};
@@ -72,7 +72,7 @@ pub(super) fn read<R: Read>(
         return Err(Problem::whole(Reason::Malformed("is empty, without even a header".to_owned())));
     }
     let length = loop {
-        match scan::row(buffer.bytes(), buffer.at_end(), dialect, &mut fields) {
+        match scan::row(buffer.bytes(), buffer.after(), dialect, &mut fields) {
             Scanned::Row { length } => break length,
             Scanned::Cut { .. } if buffer.can_grow() => buffer.fill().map_err(unreadable)?,
             Scanned::Cut { .. } => {
@@ -96,7 +96,7 @@ pub(super) fn read<R: Read>(
 }
 
 fn name_of(row: &[u8], field: Field) -> String {
-    decode::decode(&row[field.start..field.end], field.escaped).0.trim().to_owned()
+    decode::decode(row, field).0.trim().to_owned()
 }
 
 /// Finds the specification's columns among the names of a header.
@@ -159,7 +159,7 @@ fn first_row(head: &[u8], dialect: Dialect) -> Option<(&[u8], Fields)> {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let start = head.iter().position(|byte| !matches!(byte, b'\n' | b'\r'))?;
     let mut fields = Fields::keeping(COLUMNS_MAX);
-    match scan::row(&head[start..], true, dialect, &mut fields) {
+    match scan::row(&head[start..], After::Nothing, dialect, &mut fields) {
         Scanned::Row { .. } => Some((&head[start..], fields)),
         Scanned::Cut { .. } | Scanned::Broken { .. } => None,
     }
@@ -176,4 +176,24 @@ pub fn count_fields(head: &[u8], dialect: Dialect) -> Option<usize> {
 pub fn header_names(head: &[u8], dialect: Dialect) -> Option<Vec<String>> {
     let (row, fields) = first_row(head, dialect)?;
     Some(fields.kept().iter().map(|field| name_of(row, *field)).collect())
+}
+
+/// Returns the fields of the first rows, `rows_max` at most, of a file that begins with `head`.
+///
+/// If more comes after `head`, a row without a line end is taken as cut, and left out.
+pub(crate) fn rows_of(head: &[u8], dialect: Dialect, rows_max: usize, after: After) -> Vec<Vec<String>> {
+    let mut rest = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let mut fields = Fields::keeping(COLUMNS_MAX);
+    let mut rows = Vec::new();
+    while rows.len() < rows_max {
+        let ends = rest.iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        rest = &rest[ends..];
+        if rest.is_empty() {
+            break;
+        }
+        let Scanned::Row { length } = scan::row(rest, after, dialect, &mut fields) else { break };
+        rows.push(fields.kept().iter().map(|field| name_of(rest, *field)).collect());
+        rest = &rest[length..];
+    }
+    rows
 }

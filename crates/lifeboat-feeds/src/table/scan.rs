@@ -65,15 +65,24 @@ pub(super) enum Scanned {
     Broken { opened: usize },
 }
 
-/// Finds the row at the beginning of some bytes; with `at_end` nothing comes after them.
-pub(super) fn row(bytes: &[u8], at_end: bool, dialect: Dialect, fields: &mut Fields) -> Scanned {
+/// What comes after the bytes that are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// There may be more.
+    More,
+    /// The file ends.
+    Nothing,
+}
+
+/// Finds the row at the beginning of some bytes.
+pub(super) fn row(bytes: &[u8], after: After, dialect: Dialect, fields: &mut Fields) -> Scanned {
     let delimiter = dialect.delimiter;
     let quotes = dialect.quotes == Quotes::Allowed;
     fields.clear();
     let mut at = 0;
     loop {
         if quotes && bytes.get(at) == Some(&b'"') {
-            match quoted(bytes, at, at_end, delimiter, fields) {
+            match quoted(bytes, at, after, delimiter, fields) {
                 Ok(next) => at = next,
                 Err(scanned) => return scanned,
             }
@@ -88,7 +97,7 @@ pub(super) fn row(bytes: &[u8], at_end: bool, dialect: Dialect, fields: &mut Fie
                 }
                 at = end + 1;
             }
-            None if at_end => {
+            None if after == After::Nothing => {
                 fields.push(at, bytes.len(), false);
                 return Scanned::Row { length: bytes.len() };
             }
@@ -101,7 +110,7 @@ pub(super) fn row(bytes: &[u8], at_end: bool, dialect: Dialect, fields: &mut Fie
 fn quoted(
     bytes: &[u8],
     opened: usize,
-    at_end: bool,
+    after: After,
     delimiter: u8,
     fields: &mut Fields,
 ) -> Result<usize, Scanned> {
@@ -110,7 +119,7 @@ fn quoted(
     let mut from = opened + 1;
     loop {
         let Some(length) = memchr::memchr(b'"', &bytes[from..]) else {
-            return Err(if at_end { Scanned::Broken { opened } } else { cut });
+            return Err(if after == After::Nothing { Scanned::Broken { opened } } else { cut });
         };
         let quote = from + length;
         match bytes.get(quote + 1) {
@@ -126,7 +135,7 @@ fn quoted(
                 fields.push(opened + 1, quote, escaped);
                 return Err(Scanned::Row { length: quote + 2 });
             }
-            None if at_end => {
+            None if after == After::Nothing => {
                 fields.push(opened + 1, quote, escaped);
                 return Err(Scanned::Row { length: quote + 1 });
             }

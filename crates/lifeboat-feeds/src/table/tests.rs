@@ -204,7 +204,7 @@ fn ten_megabytes_in_one_field_are_an_error_that_names_row_and_column() {
             read,
             ["1|a|b", "!row 2, Note: the field is longer than the limit of 1048576 bytes", "3|e|f"]
         );
-        assert!(reader.buffer.bytes.len() <= TableLimits::default().row_bytes_max);
+        assert!(reader.buffer.bytes().len() <= TableLimits::default().row_bytes_max);
         assert!(!reader.is_damaged());
     }
 }
