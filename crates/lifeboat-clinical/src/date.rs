@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
@@ -15,7 +16,8 @@ const LONDON: &str = "GMT0BST,M3.5.0/1,M10.5.0";
 
 /// Returns the clock of the United Kingdom by its rule since 1996, so that no database is needed.
 pub fn london() -> TimeZone {
-    TimeZone::posix(LONDON).unwrap_or(TimeZone::UTC)
+    static CLOCK: LazyLock<TimeZone> = LazyLock::new(|| TimeZone::posix(LONDON).unwrap_or(TimeZone::UTC));
+    CLOCK.clone()
 }
 
 /// A date known to the year, the month or the day. It is never padded to look more exact than it is.

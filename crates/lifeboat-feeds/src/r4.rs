@@ -31,7 +31,8 @@ pub const ODS: &str = "https://fhir.nhs.uk/Id/ods-organization-code";
 #[derive(Default)]
 pub struct Document {
     subject: Option<String>,
-    resources: Vec<Value>,
+    /// The entries of the Bundle so far, as JSON; a resource is written when it comes, so that none is held.
+    entries: Vec<u8>,
     supplied: BTreeSet<SectionId>,
     withheld: BTreeSet<SectionId>,
     unavailable: BTreeSet<SectionId>,
@@ -54,7 +55,14 @@ impl Document {
     /// Adds a resource. Members that are `null`, empty texts, empty arrays and empty objects are left out.
     pub fn push(&mut self, mut resource: Value) {
         prune(&mut resource);
-        self.resources.push(resource);
+        self.write(&resource);
+    }
+
+    fn write(&mut self, resource: &Value) {
+        let before: &[u8] = if self.entries.is_empty() { br#"{"resource":"# } else { br#",{"resource":"# };
+        self.entries.extend_from_slice(before);
+        serde_json::to_writer(&mut self.entries, resource).expect("a JSON value can always be written");
+        self.entries.push(b'}');
     }
 
     /// Adds a resource and says which section the source files it in, where its own words leave that open.
@@ -93,12 +101,12 @@ impl Document {
     /// Returns the Bundle as JSON.
     pub fn finish(mut self) -> Vec<u8> {
         if let Some(composition) = self.composition() {
-            self.resources.push(composition);
+            self.write(&composition);
         }
-        let entries: Vec<Value> =
-            self.resources.into_iter().map(|resource| json!({"resource": resource})).collect();
-        let bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": entries});
-        serde_json::to_vec(&bundle).expect("a JSON value can always be written")
+        let mut bytes = br#"{"resourceType":"Bundle","type":"collection","entry":["#.to_vec();
+        bytes.append(&mut self.entries);
+        bytes.extend_from_slice(b"]}");
+        bytes
     }
 
     fn composition(&self) -> Option<Value> {
@@ -183,7 +191,7 @@ pub fn coding(system: &str, code: &str, display: Option<&str>) -> Value {
 
 /// Returns a concept of these codings, with the source's own words beside them.
 pub fn concept(codings: Vec<Value>, text: Option<&str>) -> Value {
-    json!({"coding": codings, "text": text})
+    object([("coding", Some(codings.into())), ("text", Some(text.into()))])
 }
 
 /// Returns a concept of one code of a terminology.hl7.org code system.
@@ -199,7 +207,7 @@ pub fn notes<'a>(texts: impl IntoIterator<Item = Option<&'a str>>) -> Value {
 /// Returns a quantity whose number stays as the source wrote it; `None` if it is not a number.
 pub fn quantity(value: &str, unit: Option<&str>) -> Option<Value> {
     let number: serde_json::Number = canonical_number(value)?.parse().ok()?;
-    Some(json!({"value": number, "unit": unit}))
+    Some(object([("value", Some(Value::Number(number))), ("unit", Some(unit.into()))]))
 }
 
 /// Returns a decimal as JSON may write it: `.5` gains its zero, `5.` loses its point; digits stay as they were.

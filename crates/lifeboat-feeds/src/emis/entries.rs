@@ -143,7 +143,7 @@ impl<'a> Told<'_, 'a> {
     }
 
     fn extension(&self) -> Option<Value> {
-        self.linked_problem().map(|linked| json!([linked]))
+        self.linked_problem().map(|linked| vec![linked].into())
     }
 
     fn recorded(&self) -> Option<Value> {
@@ -264,7 +264,7 @@ impl<'a> Told<'_, 'a> {
             ("type", Some(self.concept())),
             ("subject", Some(self.subject.clone())),
             ("date", self.date().map(Value::from)),
-            ("author", self.clinician().map(|author| json!([author]))),
+            ("author", self.clinician().map(|author| vec![author].into())),
             ("description", Some(self.entry.text().unwrap_or(NOT_HERE).into())),
         ])
     }
@@ -298,7 +298,7 @@ impl<'a> Told<'_, 'a> {
         let reason = |column| Code::of(text(column), super::tables::CLINICAL_CODE, shared).term();
         tell("closed-because", reason("ReferralClosureReasonCodeId"));
         let ended = text("ReferralEndDate").or(text("ReferralEpisodeClosureDate")).is_some();
-        let to = organisation("ReferralTargetOrganisationGuid").map(|to| json!([r4::named(to)]));
+        let to = organisation("ReferralTargetOrganisationGuid").map(|to| vec![r4::named(to)].into());
         r4::object([
             ("resourceType", Some("ServiceRequest".into())),
             ("id", Some(self.id.clone().into())),
@@ -327,12 +327,12 @@ impl<'a> Told<'_, 'a> {
             ("id", Some(self.id.clone().into())),
             ("extension", Some(said.into())),
             ("status", Some("final".into())),
-            ("category", self.category().map(|category| json!([category]))),
+            ("category", self.category().map(|category| vec![category].into())),
             ("code", Some(self.concept())),
             ("subject", Some(self.subject.clone())),
             ("effectiveDateTime", self.date().map(Value::from)),
             ("issued", self.entered.instant().map(Value::from)),
-            ("performer", self.clinician().map(|who| json!([who]))),
+            ("performer", self.clinician().map(|who| vec![who].into())),
             ("result", Some(results.into())),
             ("conclusion", self.entry.text().map(Value::from)),
         ])
@@ -385,12 +385,12 @@ impl<'a> Told<'_, 'a> {
             ("id", Some(self.id.clone().into())),
             ("extension", self.extension()),
             ("status", Some("final".into())),
-            ("category", self.category().map(|category| json!([category]))),
+            ("category", self.category().map(|category| vec![category].into())),
             ("code", Some(self.concept())),
             ("subject", Some(self.subject.clone())),
             ("effectiveDateTime", self.date().map(Value::from)),
             ("issued", self.entered.instant().map(Value::from)),
-            ("performer", self.clinician().map(|who| json!([who]))),
+            ("performer", self.clinician().map(|who| vec![who].into())),
             ("note", self.notes(Shown::Value)),
         ])
     }
@@ -445,5 +445,5 @@ fn range(entry: &Entry<'_>) -> Option<Value> {
     if !words.is_empty() {
         range["text"] = words.join(", ").into();
     }
-    range.as_object().is_some_and(|range| !range.is_empty()).then(|| json!([range]))
+    range.as_object().is_some_and(|range| !range.is_empty()).then(|| vec![range].into())
 }

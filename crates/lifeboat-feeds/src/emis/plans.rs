@@ -58,7 +58,7 @@ fn encounter(draft: &mut Draft, chart: &Chart<'_>, guid: &str, row: RowRef<'_>, 
                 "code": if is_remote { "VR" } else { "AMB" }
             })),
         ),
-        ("type", kind.map(|kind| json!([kind]))),
+        ("type", kind.map(|kind| vec![kind].into())),
         ("subject", Some(draft.subject())),
         ("participant", participant),
         ("period", on.fhir.map(|date| json!({"start": date}))),
@@ -100,22 +100,22 @@ fn plan(draft: &mut Draft, chart: &Chart<'_>, row: RowRef<'_>) -> Value {
     let is_off = row.text("IsActive").is_some() && !row.is_true("IsActive");
     let status = match () {
         () if row.is_true("IsComplete") => "completed",
-        () if is_off => "cancelled",
-        () => "requested",
+        () if is_off => "revoked",
+        () => "active",
     };
     let place = row.text("LocationTypeDescription").map(|place| names::said("place", place));
     let duration = row.text("DurationTerm").map(|duration| names::said("duration", duration));
     let notes = [row.text("AssociatedText"), due.told.as_deref(), entered.told.as_deref()];
     let guid = row.text("DiaryGuid").unwrap_or_else(|| row.key());
     r4::object([
-        ("resourceType", Some("Task".into())),
+        ("resourceType", Some("ServiceRequest".into())),
         ("id", Some(names::id("", guid).into())),
         ("extension", Some(place.into_iter().chain(duration).collect())),
         ("status", Some(status.into())),
         ("intent", Some("plan".into())),
         ("code", Some(code.concept(row.text("OriginalTerm")))),
-        ("for", Some(draft.subject())),
-        ("executionPeriod", due.fhir.map(|date| json!({"start": date}))),
+        ("subject", Some(draft.subject())),
+        ("occurrenceDateTime", due.fhir.map(Value::from)),
         ("authoredOn", entered.fhir.map(Value::from)),
         ("requester", names::clinician(chart.shared, row)),
         ("note", Some(r4::notes(notes))),

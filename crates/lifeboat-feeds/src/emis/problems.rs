@@ -69,7 +69,7 @@ fn condition(draft: &mut Draft, chart: &Chart<'_>, row: RowRef<'_>, guid: &str) 
         ("id", Some(names::id("problem-", guid).into())),
         ("extension", Some(said.into())),
         ("clinicalStatus", Some(r4::hl7("condition-clinical", status(row)))),
-        ("category", Some(json!([r4::hl7("condition-category", "problem-list-item")]))),
+        ("category", Some(vec![r4::hl7("condition-category", "problem-list-item")].into())),
         ("code", Some(code)),
         ("subject", Some(draft.subject())),
         ("onsetDateTime", onset.fhir.map(Value::from)),

@@ -42,17 +42,14 @@ fn state(store: &Store, section: SectionId) -> (SectionState, u32) {
 fn values_ranges_and_dates_stay_as_they_are_written() {
     let huge = "9".repeat(60);
     let cases = [
-        ("2024-02-29,YMD,2,,5.10,mmol/L,3.50,5.3", json!({"value": 5.10, "unit": "mmol/L"}), "2024-02-29"),
-        ("2024-02-29,YM,2,,<3,mmol/L,,", json!({"value": 3, "unit": "mmol/L", "comparator": "<"}), "2024-02"),
-        ("2024-02-29,Y,2,,.5,,,", json!({"value": 0.5}), "2024"),
+        ("2024-02-29,YMD,2,,5.10,mmol/L,3.50,5.3", r#"{"value":5.10,"unit":"mmol/L"}"#, "2024-02-29"),
+        ("2024-02-29,YM,2,,<3,mmol/L,,", r#"{"value":3,"unit":"mmol/L","comparator":"<"}"#, "2024-02"),
+        ("2024-02-29,Y,2,,.5,,,", r#"{"value":0.5}"#, "2024"),
     ];
     for (row, value, date) in cases {
         let store = with(&format!("O1,P1,{row},,,false,false,1"));
         let result = store.resources("p1", "Observation").remove(0);
-        assert_eq!(
-            result["valueQuantity"].to_string().len(),
-            value.to_string().len().max(result["valueQuantity"].to_string().len())
-        );
+        assert_eq!(result["valueQuantity"].to_string(), value);
         assert_eq!(result["effectiveDateTime"], date);
         assert_eq!(state(&store, SectionId::Results).1, 1);
     }

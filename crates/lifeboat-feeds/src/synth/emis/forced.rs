@@ -49,6 +49,7 @@ pub const FORCED: &[Forced] = &[
     forced(SectionId::Allergies, "notes", IN_WORDS),
     forced(SectionId::Allergies, "reaction", IN_WORDS),
     forced(SectionId::Allergies, "severity", IN_WORDS),
+    forced(SectionId::Diary, "code", ALWAYS_CODED),
     forced(SectionId::RepeatMedication, "code", ALWAYS_CODED),
     forced(
         SectionId::RepeatMedication,

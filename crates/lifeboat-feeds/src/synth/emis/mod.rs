@@ -75,7 +75,7 @@ fn patient_rows(order: &Order, practice: &Practice, index: usize, delta: u32, sh
 
 fn rows_of(chart: &[Value], today: Date, shared: &mut Shared) -> RowSet {
     let mut rows = RowSet::default();
-    let patient = people::add(&mut rows, &chart[0], today, shared);
+    let patient = people::add(&mut rows, &chart[0], today);
     clinical::add(&mut rows, &patient, chart, shared);
     rows
 }

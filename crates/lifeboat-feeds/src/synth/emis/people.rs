@@ -4,7 +4,7 @@ use jiff::civil::Date;
 use serde_json::Value;
 
 use super::Row;
-use super::codes::{Shared, practice_guid};
+use super::codes::practice_guid;
 use super::lines::{guid, local, referred, text};
 use crate::synth::RowSet;
 
@@ -14,7 +14,7 @@ pub(super) struct Patient {
 }
 
 /// Adds the rows about who the patient is.
-pub(super) fn add(rows: &mut RowSet, patient: &Value, today: Date, shared: &mut Shared) -> Patient {
+pub(super) fn add(rows: &mut RowSet, patient: &Value, today: Date) -> Patient {
     let guid = guid(text(patient, "/id"));
     let registered = local(text(patient, "/meta/lastUpdated")).0;
     let died = text(patient, "/deceasedDateTime");
@@ -71,7 +71,6 @@ pub(super) fn add(rows: &mut RowSet, patient: &Value, today: Date, shared: &mut 
         .set("RegistrationType", "Regular")
         .set("ProcessingOrder", "1")
         .put(rows);
-    let _ = shared;
     Patient { guid }
 }
 
