@@ -6,6 +6,7 @@
 use super::EngineError;
 use super::harvest::Built;
 use super::history::History;
+use super::judging::IdentityChanges;
 use super::state::{
     PackUse, RecordRow, RecordsWriter, SectionTotal, SiteState, SourceRow, StateError, Totals,
 };
@@ -65,6 +66,7 @@ pub(crate) struct Ledger<'a> {
     totals: Totals,
     record_bytes_max: u64,
     changes: Changes,
+    identity: IdentityChanges,
 }
 
 impl<'a> Ledger<'a> {
@@ -77,6 +79,7 @@ impl<'a> Ledger<'a> {
             totals: site.totals.clone(),
             record_bytes_max: site.record_bytes_max,
             changes: Changes::default(),
+            identity: IdentityChanges::default(),
         }
     }
 
@@ -107,6 +110,7 @@ impl<'a> Ledger<'a> {
             day: group.day,
             sections: built.sections,
             appointments: built.appointments,
+            quality: built.quality,
         };
         self.waiting.insert(built.key, Waiting { row, is_copy: false });
         self.push(history, built.key, blob)
@@ -116,6 +120,12 @@ impl<'a> Ledger<'a> {
     fn refresh(&mut self, key: RecordKey, directory: Option<DirectoryRow>) -> Result<(), EngineError> {
         let Some(mut row) = self.records.record(key)? else { return Ok(()) };
         if row.directory != directory {
+            if let Some(before) = &row.directory {
+                self.totals.quality.remove(&row.quality, before);
+            }
+            if let Some(now) = &directory {
+                self.totals.quality.add(&row.quality, now);
+            }
             row.directory = directory;
             self.records.put_record(key, &row)?;
             self.records.mark_delta(key, true)?;
@@ -210,6 +220,9 @@ impl<'a> Ledger<'a> {
             let before = self.records.put_record(key, &row)?;
             if let Some(before) = &before {
                 self.count_out(before);
+                if let (Some(before), Some(now)) = (&before.directory, &row.directory) {
+                    self.identity.note(before, now);
+                }
             }
             self.count_in(&row);
             self.records.mark_delta(key, true)?;
@@ -228,6 +241,9 @@ impl<'a> Ledger<'a> {
             RecordKind::Day => self.totals.days.extend(row.day),
         }
         self.totals.appointments += u64::from(row.appointments);
+        if let Some(directory) = &row.directory {
+            self.totals.quality.add(&row.quality, directory);
+        }
         for (section, items) in row.sections.iter().filter(|(_, items)| *items > 0) {
             let total = self.totals.sections.entry(section.clone()).or_default();
             *total = SectionTotal { patients: total.patients + 1, items: total.items + u64::from(*items) };
@@ -243,6 +259,9 @@ impl<'a> Ledger<'a> {
             RecordKind::Day => self.totals.days.retain(|day| Some(*day) != row.day),
         }
         self.totals.appointments -= u64::from(row.appointments);
+        if let Some(directory) = &row.directory {
+            self.totals.quality.remove(&row.quality, directory);
+        }
         for (section, items) in row.sections.iter().filter(|(_, items)| *items > 0) {
             if let Some(total) = self.totals.sections.get_mut(section) {
                 *total =
@@ -262,6 +281,11 @@ impl<'a> Ledger<'a> {
     /// What this snapshot has done so far.
     pub(crate) fn changes(&self) -> Changes {
         self.changes
+    }
+
+    /// What changed of people who stayed.
+    pub(crate) fn identity_changes(&self) -> IdentityChanges {
+        self.identity
     }
 
     /// The longest record, before sealing.
