@@ -212,9 +212,9 @@ fn encrypt(facts: &mut GateFacts, share: f64, fields: Fields, random: &mut Rando
         lifeboat_format::Quality::rounded(whole(float(quality.characters) * (1.0 + 0.37 * share)));
     if fields == Fields::All {
         quality.nhs_numbers_valid -= whole(random.binomial(float(quality.nhs_numbers_valid), share));
-        quality.names_changed += whole(hit);
+        // Without name, birth date and number nobody is known any more: they have left, and strangers have come.
+        quality.left += whole(hit);
         quality.without_birth_date += whole(hit);
-        quality.birth_dates_changed += whole(hit);
     }
 }
 

@@ -10,6 +10,8 @@ use lifeboat_clinical::record::RecordQuality;
 use lifeboat_format::{DirectoryRow, Quality, RELEASED, Verdict};
 use lifeboat_plan::gate::{self, GateFacts, GateVerdict, SectionFacts};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher as _};
 
 /// The code of a source that a person rejected.
 const REJECTED: &str = "rejected";
@@ -59,20 +61,73 @@ impl QualityTotals {
     }
 }
 
-/// What of a person changed who stayed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct IdentityChanges {
+/// What tells that a person is the same and is called otherwise, as digests of this process alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Called {
+    name: u64,
+    birth_date: u64,
+}
+
+impl Called {
+    /// Spelling of case and accents does not count.
+    fn of(row: &DirectoryRow) -> Self {
+        Self { name: digest(&row.sort_name()), birth_date: digest(&row.born) }
+    }
+}
+
+fn digest(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// How many people changed.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct IdentityCounts {
     names: u64,
     birth_dates: u64,
+    /// Those of them who seem to have left and to have come, because their record has another key now.
+    rekeyed: u64,
+}
+
+/// What of a person changed who stayed.
+///
+/// A record's key depends on name and birth date, so whoever changes one leaves under one key and comes under
+/// another; the NHS number says that they are the same.
+#[derive(Default)]
+pub(crate) struct IdentityChanges {
+    renamed: u64,
+    gone: HashMap<u64, Called>,
+    came: HashMap<u64, Called>,
 }
 
 impl IdentityChanges {
-    /// Compares a patient's directory row with the one before; spelling of case and accents does not count.
-    pub(crate) fn note(&mut self, before: &DirectoryRow, now: &DirectoryRow) {
+    /// Compares a patient's directory row with the one before under the same key.
+    pub(crate) fn stayed(&mut self, before: &DirectoryRow, now: &DirectoryRow) {
         let is_same = before.family == now.family && before.given == now.given;
-        let name = |row: &DirectoryRow| row.sort_name();
-        self.names += u64::from(!is_same && name(before) != name(now));
-        self.birth_dates += u64::from(before.born != now.born);
+        self.renamed += u64::from(!is_same && before.sort_name() != now.sort_name());
+    }
+
+    /// Notes a patient whose key the source no longer names.
+    pub(crate) fn gone(&mut self, row: &DirectoryRow) {
+        self.gone.extend(row.nhs.as_ref().map(|nhs| (digest(nhs), Called::of(row))));
+    }
+
+    /// Notes a patient whose key is new.
+    pub(crate) fn came(&mut self, row: &DirectoryRow) {
+        self.came.extend(row.nhs.as_ref().map(|nhs| (digest(nhs), Called::of(row))));
+    }
+
+    /// Says how many people changed.
+    pub(crate) fn counts(&self) -> IdentityCounts {
+        let mut counts = IdentityCounts { names: self.renamed, ..IdentityCounts::default() };
+        for (number, before) in &self.gone {
+            let Some(now) = self.came.get(number) else { continue };
+            counts.rekeyed += 1;
+            counts.names += u64::from(before.name != now.name);
+            counts.birth_dates += u64::from(before.birth_date != now.birth_date);
+        }
+        counts
     }
 }
 
@@ -89,9 +144,9 @@ pub(super) fn quality(
     let accepted = history.accepted().and_then(|accepted| accepted.manifest.quality).unwrap_or_default();
     let is_tip = history.accepted().is_none_or(|accepted| accepted.id == basis.site.tip);
     let tip = history.manifest(basis.site.tip)?.and_then(|tip| tip.quality);
-    let left = tip.unwrap_or(accepted).left + patients_gone;
+    let (totals, changes) = (&ledger.totals().quality, ledger.identity_changes().counts());
+    let left = tip.unwrap_or(accepted).left + patients_gone.saturating_sub(changes.rekeyed);
     let known = if is_tip { Quality::default() } else { accepted };
-    let (totals, changes) = (&ledger.totals().quality, ledger.identity_changes());
     Ok(Quality {
         left: left.max(accepted.left),
         nhs_numbers: totals.nhs_numbers,

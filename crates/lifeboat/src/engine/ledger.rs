@@ -67,6 +67,8 @@ pub(crate) struct Ledger<'a> {
     record_bytes_max: u64,
     changes: Changes,
     identity: IdentityChanges,
+    /// Every record is sealed anew, so that nobody knows who is new.
+    is_anew: bool,
 }
 
 impl<'a> Ledger<'a> {
@@ -80,6 +82,7 @@ impl<'a> Ledger<'a> {
             record_bytes_max: site.record_bytes_max,
             changes: Changes::default(),
             identity: IdentityChanges::default(),
+            is_anew: site.base_rows == 0,
         }
     }
 
@@ -153,6 +156,9 @@ impl<'a> Ledger<'a> {
     pub(crate) fn remove(&mut self, key: RecordKey) -> Result<(), EngineError> {
         if let Some(row) = self.records.remove(key)? {
             self.count_out(&row);
+            if let Some(directory) = &row.directory {
+                self.identity.gone(directory);
+            }
             self.records.mark_delta(key, false)?;
             self.changes.removed += 1;
         }
@@ -221,10 +227,13 @@ impl<'a> Ledger<'a> {
             if let Some(before) = &before {
                 self.count_out(before);
                 if let (Some(before), Some(now)) = (&before.directory, &row.directory) {
-                    self.identity.note(before, now);
+                    self.identity.stayed(before, now);
                 }
             }
             self.count_in(&row);
+            if let (Some(directory), true) = (&row.directory, before.is_none() && !self.is_anew) {
+                self.identity.came(directory);
+            }
             self.records.mark_delta(key, true)?;
             match (is_copy, before) {
                 (true, _) => {}
@@ -284,8 +293,8 @@ impl<'a> Ledger<'a> {
     }
 
     /// What changed of people who stayed.
-    pub(crate) fn identity_changes(&self) -> IdentityChanges {
-        self.identity
+    pub(crate) fn identity_changes(&self) -> &IdentityChanges {
+        &self.identity
     }
 
     /// The longest record, before sealing.
