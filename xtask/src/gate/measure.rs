@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::attack::{Attack, Drain};
 use super::peers::Peer;
-use super::practice::{DAYS, year};
+use super::practice::{DAYS, Pace, year};
 use super::random::Random;
 
 /// Days of one practice on which each attack is tried.
@@ -87,6 +87,8 @@ pub(crate) struct Measured {
     pub(crate) practices_with_many: u64,
     /// False holds within the first thirty days of a site.
     pub(crate) false_holds_at_start: u64,
+    /// False holds where everything happens twice as often.
+    pub(crate) false_holds_doubled: u64,
     /// Alarms of the two default rules of others on good snapshots.
     pub(crate) peers_false: [u64; 2],
     /// Which rules spoke in false holds.
@@ -115,17 +117,19 @@ impl Measured {
             false_holds: 0,
             practices_with_many: 0,
             false_holds_at_start: 0,
+            false_holds_doubled: 0,
             peers_false: [0; 2],
             false_rules: BTreeMap::new(),
             attacks: Attack::ALL.into_iter().map(attack).collect(),
             at_start: Attack::ALL.into_iter().map(attack).collect(),
             drains: Drain::ALL.into_iter().map(drain).collect(),
         };
-        let mut other = year(set.first() + practices);
+        let mut other = year(set.first() + practices, Pace::Usual);
         for seed in set.first()..set.first() + practices {
-            let life = year(seed);
+            let life = year(seed, Pace::Usual);
             let random = Random::new(seed).fork(77);
             let accepted = measured.live(&life);
+            measured.false_holds_doubled += count_holds(&year(seed, Pace::Doubled));
             measured.attack(&life, &accepted, &other, random.fork(1));
             measured.drain(&life, &accepted, random.fork(2));
             other = life;
@@ -201,6 +205,18 @@ impl Measured {
             peers.iter().enumerate().for_each(|(at, alarmed)| result.peers[at] += u64::from(*alarmed));
         }
     }
+}
+
+/// Counts the days on which a good snapshot is held.
+fn count_holds(life: &[GateFacts]) -> u64 {
+    let mut accepted: Vec<GateFacts> = Vec::with_capacity(life.len());
+    let mut holds = 0;
+    for day in life {
+        let released = judge(&accepted, day).is_held();
+        holds += u64::from(released);
+        accepted.push(GateFacts { released, ..day.clone() });
+    }
+    holds
 }
 
 /// Tries an attack on one day, unless the gate holds that day without it.

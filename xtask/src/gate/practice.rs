@@ -66,6 +66,8 @@ struct Practice {
     garbled: f64,
     merges_on: Option<usize>,
     recodes_on: Option<usize>,
+    /// 1, or 2 where everything happens twice as often.
+    pace: f64,
 }
 
 /// What happened on one day beside its counts.
@@ -79,9 +81,18 @@ struct Day {
     unreadable: f64,
 }
 
+/// How lively a practice is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// As practices are thought to be.
+    Usual,
+    /// Twice the turnover, cleanses and tidying of that: what if practices are not as they are thought to be?
+    Doubled,
+}
+
 /// Simulates a practice's year.
-pub(crate) fn year(seed: u64) -> Vec<GateFacts> {
-    let mut practice = Practice::new(Random::new(seed));
+pub(crate) fn year(seed: u64, pace: Pace) -> Vec<GateFacts> {
+    let mut practice = Practice::new(Random::new(seed), pace);
     (0..DAYS).map(|day| practice.live(day)).collect()
 }
 
@@ -98,7 +109,7 @@ pub(crate) fn day_lists(number: usize, old: usize) -> u64 {
 }
 
 impl Practice {
-    fn new(mut random: Random) -> Self {
+    fn new(mut random: Random, pace: Pace) -> Self {
         let patients = random.normal(8_700_f64.ln(), 0.55).exp().clamp(1_200.0, 45_000.0).round();
         let sections = SHAPES.map(|shape| {
             let covered = (shape.covered * random.between(0.75, 1.2)).min(0.97);
@@ -120,6 +131,7 @@ impl Practice {
             garbled: random.poisson(patients * 0.001),
             merges_on: merges.then(|| 5 + random.index(DAYS - 10)),
             recodes_on: recodes.then(|| 5 + random.index(DAYS - 10)),
+            pace: if pace == Pace::Doubled { 2.0 } else { 1.0 },
             random,
         }
     }
@@ -140,7 +152,7 @@ impl Practice {
 
     /// People join and leave; nine tenths of it on working days.
     fn people(&mut self, number: usize, works: bool, day: &mut Day) {
-        let pace = if works { 1.35 } else { 0.12 } / 365.0;
+        let pace = self.pace * if works { 1.35 } else { 0.12 } / 365.0;
         let season = (200..235).contains(&number);
         let term = (260..272).contains(&number);
         let extra = |is: bool, share: f64| if self.is_university && is { share } else { 0.0 };
@@ -193,13 +205,15 @@ impl Practice {
         let year = f64::from(u32::try_from(number).unwrap_or(0)) / 365.0;
         let winter = 1.0 + 0.15 * (std::f64::consts::TAU * year).cos();
         for (at, (section, shape)) in self.sections.iter_mut().zip(&SHAPES).enumerate() {
-            let rate = shape.turnover * if works { 1.0 } else { 0.06 };
+            let rate = self.pace * shape.turnover * if works { 1.0 } else { 0.06 };
             let rate = if at == ACUTE { rate * winter } else { rate };
             let came = self.random.poisson(section.items * rate * 1.03);
             let went = if at == ACUTE {
                 // What was issued a year ago falls out; that day was another day of the week.
                 let worked = is_after_working_day(number + 6) && !HOLIDAYS.contains(&(number + 6));
-                self.random.poisson(section.items * shape.turnover * winter * if worked { 1.0 } else { 0.06 })
+                self.random.poisson(
+                    self.pace * section.items * shape.turnover * winter * if worked { 1.0 } else { 0.06 },
+                )
             } else {
                 self.random.poisson(section.items * rate)
             };
@@ -214,7 +228,7 @@ impl Practice {
             self.sections[IMMUNISATIONS].items += jabs;
             day.moved += jabs;
         }
-        let pace = if works { 1.35 } else { 0.1 } / 365.0;
+        let pace = self.pace * if works { 1.35 } else { 0.1 } / 365.0;
         day.names_changed += self.random.poisson(self.patients * 0.015 * pace);
         day.birth_dates_changed += self.random.poisson(self.patients * 0.0006 * pace);
         self.characters_each *= 1.0 + if works { 0.0002 } else { 0.0 };
@@ -222,7 +236,8 @@ impl Practice {
 
     /// Rare things: cleanses, mergers, recodes, tidying, text in a wrong encoding.
     fn events(&mut self, number: usize, day: &mut Day) {
-        let daily = |times_a_year: f64| times_a_year / 365.0;
+        let pace = self.pace;
+        let daily = |times_a_year: f64| pace * times_a_year / 365.0;
         if self.random.chance(daily(3.0)) {
             let share = match self.random.unit() {
                 most if most < 0.7 => self.random.between(0.002, 0.010),

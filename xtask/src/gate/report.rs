@@ -31,10 +31,11 @@ pub(crate) fn tables(measured: &Measured) -> String {
     ));
     line(format!(
         "\nWithin the first thirty days of a site: {:.2} per practice. Practices with more than two in the year: {}. \
-         By rule: {}.\n",
+         By rule: {}. Where everything happens twice as often: {:.2} per practice and year.\n",
         float(measured.false_holds_at_start) / years,
         measured.practices_with_many,
-        counted(&measured.false_rules)
+        counted(&measured.false_rules),
+        float(measured.false_holds_doubled) / years
     ));
     line("| attack | gate | target | mean + 3σ | ≥ 100 and > 50 % | rules that spoke (alone) |".to_owned());
     line("|---|---|---|---|---|---|".to_owned());
