@@ -1,4 +1,4 @@
-//! What a person types to work on Lifeboat: `cargo xtask test|servers|docs|bench|fuzz`.
+//! What a person types to work on Lifeboat: `cargo xtask test|servers|docs|bench|gate|fuzz`.
 //!
 //! Every task ends in a report of what was done and how long it took, and goes on after a failure where that makes
 //! sense, so that one run shows everything that is wrong.
@@ -9,6 +9,7 @@ mod bench;
 mod docs;
 mod failure;
 mod fuzz;
+mod gate;
 mod servers;
 mod shell;
 mod test;
@@ -42,6 +43,8 @@ enum Task {
     #[cfg(feature = "bench")]
     #[command(hide = true)]
     Floor(bench::floor::Options),
+    /// Measures the gate on simulated practices and attacks, beside two rules that others publish.
+    Gate(gate::Options),
     /// Runs every fuzz target for a while.
     Fuzz(fuzz::Options),
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         #[cfg(feature = "bench")]
         Task::Floor(options) => bench::floor::run(&options),
+        Task::Gate(options) => gate::run(&options),
         Task::Fuzz(options) => fuzz::run(&options),
     };
     match done {

@@ -22,6 +22,7 @@ mod dedupe;
 mod held;
 mod medication;
 mod person;
+mod quality;
 mod shared;
 mod states;
 mod window;
@@ -39,6 +40,7 @@ pub use day_list::{DayListRecord, PATIENT_KEY_EXTENSION, build_day_list};
 use dedupe::Deduped;
 use held::{Held, key_of};
 pub use person::{Died, FLAG_DECEASED, FLAG_INTERPRETER, FLAG_LEFT, FLAG_SENSITIVE, Person};
+pub use quality::RecordQuality;
 pub use shared::SharedResources;
 use shared::Support;
 pub(crate) use shared::display_name;
@@ -81,6 +83,8 @@ pub struct PatientRecord {
     pub person: Person,
     /// Every section in order, its state and how many items it holds.
     pub sections: Vec<(SectionId, SectionState, u32)>,
+    /// How sound the record looks.
+    pub quality: RecordQuality,
     /// What could not be done.
     pub problems: Vec<Problem>,
     /// The shared resources (`Type/id`) that the record refers to, held in it or not.
@@ -183,6 +187,7 @@ pub fn build_patient_record(
         problems.push(Problem::whole(Reason::NoPatientDetails));
     }
     let sections = states::sections(&items, &parts.facts, feed, &mut notes);
+    let quality = quality_of(patient, &items);
     let bytes = compose::bundle(patient, &items, &support.pieces, &sections);
     problems.sort_unstable();
     problems.dedup();
@@ -190,9 +195,20 @@ pub fn build_patient_record(
         bytes,
         person: person.unwrap_or_default(),
         sections: sections.iter().map(|section| (section.id, section.state, section.items)).collect(),
+        quality,
         problems,
         shared: support.keys,
     }
+}
+
+fn quality_of(patient: Option<&Held<'_>>, items: &[Item<'_>]) -> RecordQuality {
+    let mut quality = RecordQuality::default();
+    if let Some(patient) = patient {
+        quality.count_numbers(patient.json());
+        quality.count(&patient.text);
+    }
+    items.iter().for_each(|item| quality.count(&item.held.text));
+    quality
 }
 
 /// A patient's pieces by the part they play.

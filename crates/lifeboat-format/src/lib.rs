@@ -61,8 +61,8 @@ pub use lookup::{LookupKey, RandomnessError, RecordName};
 pub use manifest::{
     AcceptedEntry, Counts, DictEntry, EpochEntry, FORMAT_VERSION, FeedEntry, FileEntry,
     GATE_DETAIL_BYTES_MAX, GATE_REASONS_MAX, Gate, GateReason, INDEX_PARTS_MAX, IndexEntry, Indexes, Limits,
-    MANIFEST_BYTES_MAX, MANIFEST_DICTS_MAX, MANIFEST_PACKS_MAX, Manifest, ManifestError, PackEntry,
-    SHORT_TEXT_BYTES_MAX, SectionCount, Verdict,
+    MANIFEST_BYTES_MAX, MANIFEST_DICTS_MAX, MANIFEST_PACKS_MAX, Manifest, ManifestError, PackEntry, Quality,
+    RELEASED, SHORT_TEXT_BYTES_MAX, SectionCount, Verdict,
 };
 pub use note::{
     Checkpoint, KEY_NAME_BYTES_MAX, NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, NoteError, NoteKeyError, SigningKey,

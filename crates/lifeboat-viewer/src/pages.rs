@@ -9,6 +9,7 @@ pub mod acknowledge;
 pub mod banner;
 pub mod copy;
 pub mod day;
+pub mod held;
 pub mod layout;
 pub mod message;
 pub mod patient;

@@ -44,6 +44,8 @@ pub fn router(app: App) -> Router {
         .route("/p/{handle}", get(records::patient))
         .route("/copy", get(entry::about))
         .route("/refresh", post(entry::refresh))
+        .route("/held", get(entry::held_page).post(entry::show_held))
+        .route("/accepted", post(entry::show_accepted))
         .route("/acknowledge", get(entry::acknowledge_page).post(entry::acknowledge))
         .route("/launch/{token}", get(entry::launch))
         .route("/unlock", get(entry::unlock_page).post(entry::unlock))

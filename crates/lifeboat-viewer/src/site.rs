@@ -30,7 +30,8 @@ use self::standing::{Answer, Finding, Holding};
 use crate::age::{AgeLimits, CopyAge, show_instant};
 use crate::clock::{Clock, practice_day};
 use crate::pages::copy::AboutCopy;
-use crate::pages::strip::{CopyLine, Strip};
+use crate::pages::held::{AcceptedCopy, HeldCopy};
+use crate::pages::strip::{CopyLine, HeldLine, Strip};
 
 pub use self::open_error::OpenError;
 pub use self::source::{Source, SourceError};
@@ -71,6 +72,8 @@ pub struct Unreadable {
 /// An open site.
 pub struct OpenSite {
     keys: Keys,
+    /// Whether the reader chose to see the newest snapshot although it is held.
+    choice: Choice,
     head: VerifiedHead,
     shown: Holding,
     name: Option<String>,
@@ -101,8 +104,13 @@ impl fmt::Debug for OpenSite {
 impl OpenSite {
     /// Asks all replicas and opens the freshest that verifies and opens.
     pub(crate) async fn open(keys: Keys, clock: &dyn Clock) -> Result<Self, OpenError> {
+        Self::open_chosen(keys, clock, Choice::Accepted).await
+    }
+
+    async fn open_chosen(keys: Keys, clock: &dyn Clock, choice: Choice) -> Result<Self, OpenError> {
         let mut asked = ask::all(&keys.replicas, keys.verification_key.as_ref(), keys.site.as_ref()).await;
         asked.extend(keys.not_understood.iter().cloned().map(Asked::not_understood));
+        asked.iter_mut().for_each(|asked| asked.see(choice));
         let order = standing::reading_order(&answers(&asked));
         if order.is_empty() {
             let answers = answers(&asked);
@@ -116,8 +124,8 @@ impl OpenSite {
         let mut wrong_secret = false;
         for at in order {
             let Some(head) = asked[at].head.clone() else { continue };
-            let shown = ask::holding(&head);
-            let copies = copies(&asked, at, &head, &keys);
+            let shown = ask::holding(&head, choice);
+            let copies = copies(&asked, at, &head, &keys, choice);
             let (directory, name) = futures::join!(open_directory(&copies), ask::name(&asked[at], &head));
             match directory {
                 Ok((reading, Directory { rows, days })) => {
@@ -126,6 +134,7 @@ impl OpenSite {
                     let people = tokio::task::spawn_blocking(move || People::new(rows, today)).await;
                     return Ok(Self {
                         keys,
+                        choice,
                         head,
                         shown,
                         name,
@@ -153,22 +162,56 @@ impl OpenSite {
 
     /// Asks all replicas again with the same keys; says when what is shown has changed.
     pub async fn ask_again(&self, clock: &dyn Clock) -> Result<Self, OpenError> {
-        let mut again = Self::open(self.keys.clone(), clock).await?;
+        // Who chose the held snapshot did not choose the one after it.
+        let mut again = Self::open_chosen(self.keys.clone(), clock, self.choice).await?;
+        if self.choice == Choice::Newest && again.snapshot() != self.snapshot() {
+            again = Self::open(self.keys.clone(), clock).await?;
+        }
         if again.snapshot() == self.snapshot() {
             again.moved.clone_from(&self.moved);
             again.reading().unreadable.clone_from(&self.reading().unreadable);
         } else {
-            let (before, after) =
-                (show_instant(ask::as_of(&self.head)), show_instant(ask::as_of(&again.head)));
+            let (before, after) = (show_instant(self.as_of()), show_instant(again.as_of()));
             again.moved =
                 Some(format!("the copy shown before was as of {before}; this one is as of {after}."));
         }
         Ok(again)
     }
 
+    /// Opens the site again as the reader chose: the newest snapshot although it is held, or the accepted one.
+    pub async fn choose(&self, choice: Choice, clock: &dyn Clock) -> Result<Self, OpenError> {
+        Self::open_chosen(self.keys.clone(), clock, choice).await
+    }
+
+    /// Returns the held snapshot and what there is to say of it, when the newest is held.
+    pub fn held(&self) -> Option<HeldCopy> {
+        let newest = &self.head.manifest;
+        newest.is_held().then(|| HeldCopy {
+            is_shown: self.shows_held(),
+            sequence: newest.sequence.to_string(),
+            taken: show_instant(newest.taken),
+            patients: newest.counts.patients,
+            reasons: newest.gate.reasons.iter().map(|reason| reason.detail.clone()).collect(),
+            accepted: self.head.accepted.as_ref().map(|(_, manifest)| AcceptedCopy {
+                sequence: manifest.sequence.to_string(),
+                taken: show_instant(manifest.taken),
+                patients: manifest.counts.patients,
+            }),
+        })
+    }
+
+    /// Says whether what is shown is held.
+    pub fn shows_held(&self) -> bool {
+        ask::shown(&self.head, self.choice).1.is_held()
+    }
+
+    fn as_of(&self) -> Timestamp {
+        ask::as_of(&self.head, self.choice)
+    }
+
     /// Returns the snapshot that is shown.
     pub fn snapshot(&self) -> ManifestId {
-        ask::shown(&self.head).0
+        ask::shown(&self.head, self.choice).0
     }
 
     /// Returns the name of the replica that is read.
@@ -188,7 +231,7 @@ impl OpenSite {
 
     /// Returns how old the snapshot is at `now`.
     pub fn age(&self, now: Timestamp, limits: &AgeLimits) -> CopyAge {
-        CopyAge::at(now, ask::as_of(&self.head), limits)
+        CopyAge::at(now, self.as_of(), limits)
     }
 
     /// Says whether a record was tried and could be read from no copy.
@@ -233,11 +276,11 @@ impl OpenSite {
     /// Returns what the strip says at `now`.
     pub fn strip(&self, now: Timestamp, limits: &AgeLimits) -> Strip {
         let copy = CopyLine {
-            as_of: show_instant(ask::as_of(&self.head)),
+            as_of: show_instant(self.as_of()),
             age: self.age(now, limits),
             verification: standing::verification(&self.answers_now(), &self.shown, self.keys.origin()),
             reading: self.reading_name(),
-            held: held(&self.head),
+            held: self.held_line(),
             moved: self.moved.clone(),
         };
         let site = match &self.name {
@@ -249,7 +292,7 @@ impl OpenSite {
 
     /// Returns what the page about the copy shows.
     pub fn about(&self) -> AboutCopy {
-        let (id, manifest) = ask::shown(&self.head);
+        let (id, manifest) = ask::shown(&self.head, self.choice);
         let text = |label: &str, value: String| (label.to_owned(), value);
         let counts = &manifest.counts;
         let mut counted = vec![
@@ -268,7 +311,7 @@ impl OpenSite {
             facts: vec![
                 text("Site", manifest.site.to_string()),
                 text("Snapshot", manifest.sequence.to_string()),
-                text("As of", show_instant(ask::as_of(&self.head))),
+                text("As of", show_instant(self.as_of())),
                 text("Taken", show_instant(manifest.taken)),
                 text("Source documents read", manifest.feed.documents.to_string()),
                 text("Source documents that could not be read", manifest.feed.unreadable.to_string()),
@@ -281,6 +324,26 @@ impl OpenSite {
             counts: counted,
             asked: show_instant(self.asked_at),
         }
+    }
+
+    /// Says that a newer snapshot is held, or that the one shown is.
+    fn held_line(&self) -> Option<HeldLine> {
+        let held = self.held()?;
+        let HeldCopy { sequence, taken, .. } = &held;
+        let reasons = held.reasons.join("; ");
+        Some(match (held.is_shown, &held.accepted) {
+            (false, _) => HeldLine::Waiting(format!(
+                "snapshot {sequence} of {taken} looked implausible and is not shown ({reasons})."
+            )),
+            (true, Some(accepted)) => HeldLine::Chosen(format!(
+                "snapshot {sequence} of {taken} looked implausible ({reasons}). Snapshot {} of {} is the newest that was \
+                 accepted.",
+                accepted.sequence, accepted.taken
+            )),
+            (true, None) => HeldLine::Only(format!(
+                "snapshot {sequence} of {taken} looks implausible ({reasons}) and is shown because no other exists."
+            )),
+        })
     }
 
     fn reading(&self) -> std::sync::MutexGuard<'_, Reading> {
@@ -313,12 +376,18 @@ fn answers(asked: &[Asked]) -> Vec<Answer> {
 }
 
 /// Prepares to read the snapshot of `head` from every replica that can be opened at all, its own first.
-fn copies(asked: &[Asked], own: usize, head: &VerifiedHead, keys: &Keys) -> Vec<(usize, SiteReader)> {
+fn copies(
+    asked: &[Asked],
+    own: usize,
+    head: &VerifiedHead,
+    keys: &Keys,
+    choice: Choice,
+) -> Vec<(usize, SiteReader)> {
     let mut order: Vec<usize> = (0..asked.len()).collect();
     order.sort_by_key(|at| (*at != own, asked[*at].head.is_none()));
     let copy = |at: usize| {
         let reader: Reader = asked[at].reader.clone()?;
-        Some((at, SiteReader::from_head(reader, head.clone(), keys.access.clone(), Choice::Accepted)))
+        Some((at, SiteReader::from_head(reader, head.clone(), keys.access.clone(), choice)))
     };
     order.into_iter().filter_map(copy).collect()
 }
@@ -355,25 +424,4 @@ async fn directory(copy: SiteReader) -> Result<Directory, ReadError> {
     tokio::task::spawn_blocking(move || runtime.block_on(copy.directory()))
         .await
         .unwrap_or_else(|source| Err(ReadError::Background { replica, source }))
-}
-
-/// Says that a newer snapshot is held, or that the one shown is.
-fn held(head: &VerifiedHead) -> Option<String> {
-    let newest = &head.manifest;
-    if !newest.is_held() {
-        return None;
-    }
-    let reasons: Vec<_> = newest.gate.reasons.iter().map(|reason| reason.detail.as_str()).collect();
-    let reasons = reasons.join("; ");
-    let taken = show_instant(newest.taken);
-    Some(match head.accepted {
-        Some(_) => format!(
-            "snapshot {} of {taken} looked implausible and is not shown ({reasons}).",
-            newest.sequence
-        ),
-        None => format!(
-            "snapshot {} of {taken} looks implausible ({reasons}) and is shown because no other exists.",
-            newest.sequence
-        ),
-    })
 }

@@ -176,6 +176,12 @@ pub enum CommandError {
         /// Why.
         source: io::Error,
     },
+    /// The spool could not be read.
+    #[error("cannot read the spool")]
+    Spool {
+        /// Why.
+        source: Box<lifeboat_replica::ReadError>,
+    },
     /// The service could not begin or had to end.
     #[error(transparent)]
     Service(Box<ServiceError>),
@@ -252,6 +258,12 @@ impl CommandError {
             CommandError::Engine(EngineError::Spool(WriteError::Read(_))) => {
                 "`lifeboat verify --repair spool` puts back what the spool lacks, from a replica that is whole"
             }
+            CommandError::Spool { source }
+                if matches!(**source, lifeboat_replica::ReadError::NoSnapshot { .. }) =>
+            {
+                "take a first snapshot: `lifeboat snapshot`"
+            }
+            CommandError::Spool { .. } => "`lifeboat verify spool` says what is wrong with it",
             CommandError::Engine(error) => {
                 return error.hint().map(str::to_owned).or_else(|| hint_of_cause(error));
             }

@@ -5,9 +5,9 @@ use lifeboat_format::{
     AcceptedEntry, Checkpoint, Counts, DictEntry, Dictionary, DirectoryRow, EpochEntry, EpochIdentity,
     EpochNumber, EpochSecret, FeedEntry, FileEntry, Gate, GateReason, Head, Identity, IndexContent,
     IndexEntry, Indexes, Kit, KitOptions, KitReplica, Limits, LocatorChange, LocatorRow, LookupKey, Manifest,
-    ManifestId, ObjectKey, PackBuilder, PackEntry, Passphrase, RecordKey, RecordKind, RecordName, Sealer,
-    SectionCount, Sequence, SigningKey, SiteCode, SiteDescription, Verdict, build_index, recover_text,
-    seal_epoch_secret, seal_epoch_secret_with_passphrase, sign_checkpoint,
+    ManifestId, ObjectKey, PackBuilder, PackEntry, Passphrase, Quality, RecordKey, RecordKind, RecordName,
+    Sealer, SectionCount, Sequence, SigningKey, SiteCode, SiteDescription, Verdict, build_index,
+    recover_text, seal_epoch_secret, seal_epoch_secret_with_passphrase, sign_checkpoint,
 };
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -311,6 +311,12 @@ impl Writer {
                 sections: [("observations".to_owned(), section)].into(),
                 ..Counts::default()
             },
+            quality: Some(Quality {
+                nhs_numbers: patients,
+                nhs_numbers_valid: patients,
+                characters: 9_870,
+                ..Quality::default()
+            }),
             limits: Limits { record_bytes_max: 65_536 },
             gate: Gate { verdict, reasons },
             accepted: accepted_entry,

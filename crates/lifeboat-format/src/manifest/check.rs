@@ -2,7 +2,7 @@
 
 use super::{
     FORMAT_VERSION, GATE_DETAIL_BYTES_MAX, GATE_REASONS_MAX, INDEX_PARTS_MAX, IndexEntry, MANIFEST_BYTES_MAX,
-    MANIFEST_DICTS_MAX, MANIFEST_PACKS_MAX, Manifest, SHORT_TEXT_BYTES_MAX, Verdict,
+    MANIFEST_DICTS_MAX, MANIFEST_PACKS_MAX, Manifest, Quality, SHORT_TEXT_BYTES_MAX, Verdict,
 };
 use crate::blob::{RECORD_BYTES_MAX, blob_bytes_max};
 use crate::dictionary::SEALED_DICTIONARY_BYTES_MAX;
@@ -66,6 +66,13 @@ impl Manifest {
         require(self.next_by >= self.taken, "next expected time")?;
         require(texts.into_iter().all(|text| is_short(text)), "length of a name")?;
         require(self.counts.sections.len() <= 64, "number of sections")?;
+        require(
+            self.quality.is_none_or(|quality| {
+                quality.nhs_numbers_valid <= quality.nhs_numbers
+                    && quality.characters == Quality::rounded(quality.characters)
+            }),
+            "quality",
+        )?;
         require(reasons.len() <= GATE_REASONS_MAX, "number of gate reasons")?;
         require(
             reasons

@@ -30,6 +30,8 @@ pub const INDEX_PARTS_MAX: usize = 32_768;
 pub const GATE_REASONS_MAX: usize = 64;
 /// The longest short text, such as a feed's name, in bytes.
 pub const SHORT_TEXT_BYTES_MAX: usize = 64;
+/// The code of the first reason of a snapshot that a person accepted against the gate.
+pub const RELEASED: &str = "released";
 /// The longest explanation of a gate reason, in bytes.
 pub const GATE_DETAIL_BYTES_MAX: usize = 1024;
 
@@ -67,6 +69,9 @@ pub struct Manifest {
     pub indexes: Indexes,
     /// How much the snapshot holds.
     pub counts: Counts,
+    /// How sound the records look; missing in manifests that were written before it was counted.
+    #[serde(default)]
+    pub quality: Option<Quality>,
     /// What a reader must be ready for.
     pub limits: Limits,
     /// Whether the snapshot is plausible.
@@ -217,6 +222,41 @@ pub struct SectionCount {
     pub items: u64,
 }
 
+/// How sound the records of a snapshot look: numbers over all patients, for the gate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quality {
+    /// How many patients have left since the site's first snapshot: a running total.
+    pub left: u64,
+    /// Patients for whom the source gives an NHS number.
+    pub nhs_numbers: u64,
+    /// Those of them whose NHS number has the right check digit.
+    pub nhs_numbers_valid: u64,
+    /// Patients without a name.
+    pub without_name: u64,
+    /// Patients without a birth date.
+    pub without_birth_date: u64,
+    /// Patients who stayed and whose name differs from the accepted snapshot before.
+    pub names_changed: u64,
+    /// Patients who stayed and whose birth date differs from the accepted snapshot before.
+    pub birth_dates_changed: u64,
+    /// Patients with text that cannot be right.
+    pub garbled: u64,
+    /// Characters of text in all records, rounded to three digits so that they tell of no single record.
+    pub characters: u64,
+}
+
+impl Quality {
+    /// Rounds a number of characters to the three digits that a manifest may tell.
+    pub fn rounded(characters: u64) -> u64 {
+        let mut unit = 1;
+        while characters / unit >= 1000 {
+            unit *= 10;
+        }
+        (characters + unit / 2) / unit * unit
+    }
+}
+
 /// What a reader must be ready for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -231,7 +271,8 @@ pub struct Limits {
 pub struct Gate {
     /// The verdict.
     pub verdict: Verdict,
-    /// What speaks against the snapshot.
+    /// What speaks against the snapshot. An accepted one has reasons only if a person released it: first
+    /// [`RELEASED`], then what was overruled.
     pub reasons: Vec<GateReason>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     AcceptedEntry, Counts, DictEntry, EpochEntry, FeedEntry, FileEntry, Gate, GateReason, Indexes, Limits,
-    MANIFEST_BYTES_MAX, Manifest, ManifestError, PackEntry, SectionCount, Verdict,
+    MANIFEST_BYTES_MAX, Manifest, ManifestError, PackEntry, Quality, SectionCount, Verdict,
 };
 use crate::epoch::EpochIdentity;
 use crate::ids::{Digest, EpochNumber, ManifestId, PackId, Sequence};
@@ -67,6 +67,14 @@ fn build_sample() -> Manifest {
             sections: [("allergies".to_owned(), SectionCount { patients: 5, items: 9 })].into(),
             ..Counts::default()
         },
+        quality: Some(Quality {
+            left: 40,
+            nhs_numbers: 2990,
+            nhs_numbers_valid: 2985,
+            garbled: 2,
+            characters: 4_560_000,
+            ..Quality::default()
+        }),
         limits: Limits { record_bytes_max: 1_000_000 },
         gate: Gate {
             verdict: Verdict::Held,
@@ -104,10 +112,30 @@ fn each_field_and_each_pack_has_its_line() {
         .filter(|name| !["sha256", "kind"].contains(name))
         .collect();
     let expected = "format site sequence previous epoch source_time taken next_by feed dicts packs indexes counts \
-                    limits gate accepted";
+                    quality limits gate accepted";
     assert_eq!(fields, expected.split_whitespace().collect::<Vec<_>>());
     assert_eq!(text.lines().filter(|line| line.starts_with("{\"sha256\"")).count(), 4);
     assert!(text.ends_with("}\n") && text.contains("\n\"taken\":\"2026-11-21T08:01:00.5Z\",\n"));
+}
+
+#[test]
+fn a_manifest_from_before_quality_was_counted_is_read() {
+    let text = String::from_utf8(sample().to_bytes()).unwrap();
+    let line = text.lines().find(|line| line.starts_with("\"quality\"")).unwrap();
+    let older = Manifest::parse(text.replace(&format!("{line}\n"), "").as_bytes()).unwrap();
+    assert_eq!(older, Manifest { quality: None, ..sample() });
+    let null = Manifest { quality: None, ..sample() };
+    assert_eq!(Manifest::parse(&null.to_bytes()), Ok(null));
+}
+
+#[test]
+fn characters_are_told_to_three_digits() {
+    for (characters, told) in
+        [(0, 0), (999, 999), (1_004, 1_000), (1_005, 1_010), (123_456, 123_000), (999_999, 1_000_000)]
+    {
+        assert_eq!(Quality::rounded(characters), told);
+        assert_eq!(Quality::rounded(told), told);
+    }
 }
 
 #[test]
@@ -156,6 +184,8 @@ fn contradictions_are_refused() {
         ("next expected time", |it| it.next_by = jiff::Timestamp::UNIX_EPOCH),
         ("length of a name", |it| it.feed.format = "x".repeat(65)),
         ("length of a name", |it| it.feed.format = String::new()),
+        ("quality", |it| it.quality.as_mut().unwrap().nhs_numbers_valid = 2991),
+        ("quality", |it| it.quality.as_mut().unwrap().characters = 4_561_000),
         ("number of gate reasons", |it| it.gate.reasons = vec![it.gate.reasons[0].clone(); 65]),
         ("length of a gate reason", |it| it.gate.reasons[0].detail = "x".repeat(1025)),
         ("accepted snapshot before an accepted one", |it| it.gate.verdict = Verdict::Accepted),

@@ -33,6 +33,7 @@ impl Manifest {
         }
         text.push("}");
         text.field("counts", &self.counts);
+        text.field("quality", &self.quality);
         text.field("limits", &self.limits);
         text.field("gate", &self.gate);
         text.field("accepted", &self.accepted);

@@ -238,6 +238,7 @@ impl TestSite {
             packs,
             indexes: Indexes { base: self.base.as_ref().unwrap().entry(), delta },
             counts: Counts { patients: self.present.len() as u64, ..Counts::default() },
+            quality: None,
             limits: Limits { record_bytes_max: RECORD_BYTES_MAX },
             gate: Gate { verdict, reasons: if held { vec![reason] } else { Vec::new() } },
             accepted: if held { self.accepted } else { None },

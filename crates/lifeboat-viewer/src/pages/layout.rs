@@ -69,6 +69,13 @@ pub fn page_under(frame: &Frame<'_>, banner: &Markup, printed: &Markup, content:
                 (bar(frame))
                 div.lb-top {
                     (strip::strip(frame.strip))
+                    @if frame.place.is_some() && strip::can_go_back(frame.strip) {
+                        div.lb-back {
+                            (form(frame, "/accepted", &html! {
+                                button.nhsuk-button.lb-back__button type="submit" { "Back to the accepted copy" }
+                            }))
+                        }
+                    }
                     (banner)
                 }
                 main #content.lb-main tabindex="-1" { (content) }

@@ -8,8 +8,9 @@ use lifeboat_clinical::{SectionId, SectionState};
 
 use super::copy::{AboutCopy, ReplicaLine};
 use super::day::{Appointment, DayContent, DayLink, DayPage, Session, Who};
+use super::held::{AcceptedCopy, HeldCopy};
 use super::search::{Found, PersonLine};
-use super::strip::{CopyLine, Strip, Verification, VerificationLevel};
+use super::strip::{CopyLine, HeldLine, Strip, Verification, VerificationLevel};
 use super::unlock::{FoundReplica, Key, Unlock};
 use crate::age::{AgeLevel, CopyAge};
 
@@ -25,9 +26,20 @@ pub(crate) fn strip(text: &str, level: AgeLevel) -> Strip {
                 problems: vec![text.to_owned()],
             },
             reading: text.to_owned(),
-            held: Some(text.to_owned()),
+            held: Some(HeldLine::Waiting(text.to_owned())),
             moved: Some(text.to_owned()),
         }),
+    }
+}
+
+pub(crate) fn held(text: &str) -> HeldCopy {
+    HeldCopy {
+        is_shown: false,
+        sequence: text.to_owned(),
+        taken: text.to_owned(),
+        patients: 1,
+        reasons: vec![text.to_owned()],
+        accepted: Some(AcceptedCopy { sequence: text.to_owned(), taken: text.to_owned(), patients: 3 }),
     }
 }
 

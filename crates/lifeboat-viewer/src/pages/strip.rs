@@ -26,10 +26,21 @@ pub struct CopyLine {
     pub verification: Verification,
     /// The name of the replica that is read.
     pub reading: String,
-    /// Set when a newer snapshot is held back and not shown.
-    pub held: Option<String>,
+    /// Set when the newest snapshot is held.
+    pub held: Option<HeldLine>,
     /// Set when reading moved to another replica, or to another snapshot.
     pub moved: Option<String>,
+}
+
+/// What is said of a held snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeldLine {
+    /// It is newer than the accepted one that is shown.
+    Waiting(String),
+    /// The reader chose to see it.
+    Chosen(String),
+    /// It is shown because none was ever accepted.
+    Only(String),
 }
 
 /// What was verified, and what was found wrong.
@@ -58,6 +69,11 @@ pub enum VerificationLevel {
 pub fn strip(strip: &Strip) -> Markup {
     html! {
         section class=(strip_class(strip)) aria-label="About this copy" {
+            @if let Some(text) = unchecked(strip) {
+                p.lb-strip__line.lb-strip__unchecked {
+                    strong.lb-strip__word { (UNCHECKED) } " " span { (text) }
+                }
+            }
             p.lb-strip__line {
                 strong.lb-strip__not-live { "NOT LIVE" }
                 " "
@@ -75,6 +91,7 @@ pub fn strip(strip: &Strip) -> Markup {
 /// Renders the strip as the one line at the head of every printed sheet.
 pub fn printed(strip: &Strip) -> Markup {
     html! {
+        @if unchecked(strip).is_some() { (UNCHECKED) ". " }
         "NOT LIVE. "
         @if let Some(site) = &strip.site { (site) ". " }
         @if let Some(copy) = &strip.copy {
@@ -83,7 +100,26 @@ pub fn printed(strip: &Strip) -> Markup {
     }
 }
 
+/// What stands on every page and sheet of a held snapshot.
+pub const UNCHECKED: &str = "HELD SNAPSHOT – not checked";
+
+/// Returns what there is to say of the shown snapshot when it is held.
+fn unchecked(strip: &Strip) -> Option<&str> {
+    match strip.copy.as_ref()?.held.as_ref()? {
+        HeldLine::Chosen(text) | HeldLine::Only(text) => Some(text),
+        HeldLine::Waiting(_) => None,
+    }
+}
+
+/// Says whether the reader chose the held snapshot and can go back to the accepted one.
+pub fn can_go_back(strip: &Strip) -> bool {
+    matches!(strip.copy.as_ref().and_then(|copy| copy.held.as_ref()), Some(HeldLine::Chosen(_)))
+}
+
 fn strip_class(strip: &Strip) -> &'static str {
+    if unchecked(strip).is_some() {
+        return "lb-strip lb-strip--red lb-strip--held";
+    }
     match strip.copy.as_ref().map(|copy| copy.age.level) {
         None => "lb-strip lb-strip--none",
         Some(AgeLevel::Green) => "lb-strip lb-strip--green",
@@ -112,9 +148,15 @@ fn copy_line(copy: &CopyLine) -> Markup {
 fn warnings(copy: &CopyLine) -> Markup {
     let bad = copy.verification.level == VerificationLevel::Bad;
     html! {
-        @if !copy.verification.problems.is_empty() || copy.held.is_some() || copy.moved.is_some() {
+        @let waiting = match &copy.held {
+            Some(HeldLine::Waiting(text)) => Some(text),
+            _ => None,
+        };
+        @if !copy.verification.problems.is_empty() || waiting.is_some() || copy.moved.is_some() {
             ul.lb-strip__warnings.lb-strip__warnings--bad[bad] {
-                @if let Some(held) = &copy.held { li { strong { "Newer snapshot held: " } (held) } }
+                @if let Some(held) = waiting {
+                    li { strong { "Newer snapshot held: " } (held) " " a href="/held" { "Look at it all the same" } }
+                }
                 @if let Some(moved) = &copy.moved { li { strong { "Copy changed: " } (moved) } }
                 @for problem in &copy.verification.problems { li { (problem) } }
             }

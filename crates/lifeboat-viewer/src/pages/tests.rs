@@ -2,11 +2,12 @@ use lifeboat_clinical::section::SectionWarning;
 use lifeboat_clinical::view::{AllergyHeader, SectionView};
 use lifeboat_clinical::{SectionId, SectionState};
 
+use super::held::HeldCopy;
 use super::layout::{Frame, Place, TITLE};
 use super::message::Message;
-use super::strip::Strip;
+use super::strip::{HeldLine, Strip, UNCHECKED};
 use super::unlock::Key;
-use super::{acknowledge, copy, day, message, patient, samples, search, section, unlock};
+use super::{acknowledge, copy, day, held, message, patient, samples, search, section, unlock};
 use crate::age::AgeLevel;
 
 /// Texts that become markup, an attribute or an address wherever escaping is forgotten.
@@ -29,9 +30,18 @@ fn frame(strip: &Strip) -> Frame<'_> {
     Frame { strip, form_token: Some("f00d"), place: Some(Place::Search), leave_after_seconds: Some(905) }
 }
 
+/// The strip of a held snapshot that the reader chose.
+fn shown_held(text: &str) -> Strip {
+    let mut strip = samples::strip(text, AgeLevel::Green);
+    strip.copy.as_mut().expect("a copy line").held = Some(HeldLine::Chosen(text.to_owned()));
+    strip
+}
+
 /// Renders every page with `text` in every field that a record, a store or a person can fill.
 fn every_page(text: &str) -> Vec<String> {
     let strip = samples::strip(text, AgeLevel::Red);
+    let chosen = shown_held(text);
+    let shown = frame(&chosen);
     let frame = frame(&strip);
     let line = strip.copy.as_ref().expect("a copy line");
     let said = Message { heading: text, text, remedy: text };
@@ -39,6 +49,8 @@ fn every_page(text: &str) -> Vec<String> {
         unlock::page(&frame, &samples::unlock(text, Key::Passphrase { of: text.to_owned() })),
         unlock::page(&frame, &samples::unlock(text, Key::Unprotected { of: text.to_owned() })),
         acknowledge::page(&frame, line),
+        held::page(&frame, &samples::held(text)),
+        held::page(&shown, &HeldCopy { is_shown: true, ..samples::held(text) }),
         message::page(&frame, &said),
         copy::page(&frame, &samples::about(text)),
         day::page(&frame, &samples::day(text)),
@@ -323,4 +335,30 @@ fn a_page_with_records_leaves_an_idle_screen_by_itself() {
     let strip = samples::strip("x", AgeLevel::Green);
     let html = search::page(&frame(&strip), None).into_string();
     assert!(html.contains("http-equiv=\"refresh\" content=\"905; url=/locked\""));
+}
+
+#[test]
+fn every_page_and_sheet_of_a_held_snapshot_says_so_and_leads_back() {
+    let waiting = samples::strip("text", AgeLevel::Green);
+    let chosen = shown_held("text");
+    let mut only = shown_held("text");
+    only.copy.as_mut().expect("a copy line").held = Some(HeldLine::Only("text".to_owned()));
+    let banner = samples::banner("name");
+    let cases =
+        [("waiting", &waiting, false, false), ("chosen", &chosen, true, true), ("only", &only, true, false)];
+    for (name, strip, is_unchecked, leads_back) in cases {
+        let frame = frame(strip);
+        let pages = [
+            search::page(&frame, None),
+            day::page(&frame, &samples::day("text")),
+            patient::unreadable(&frame, &banner, &[]),
+        ];
+        for page in pages.map(maud::PreEscaped::into_string) {
+            // Once in the strip and once at the head of the printed sheet.
+            assert_eq!(page.matches(UNCHECKED).count(), if is_unchecked { 2 } else { 0 }, "{name}");
+            assert_eq!(page.contains("lb-strip--held"), is_unchecked, "{name}");
+            assert_eq!(page.contains("action=\"/accepted\""), leads_back, "{name}");
+            assert_eq!(page.contains("href=\"/held\""), !is_unchecked, "{name}");
+        }
+    }
 }

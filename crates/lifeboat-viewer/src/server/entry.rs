@@ -6,6 +6,7 @@ use axum::extract::{Path, State};
 use axum::http::header::{HeaderMap, HeaderValue, SET_COOKIE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::Response;
+use lifeboat_replica::Choice;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
@@ -18,7 +19,7 @@ use crate::age::duration_words;
 use crate::pages::layout::{Frame, Place};
 use crate::pages::message::Message;
 use crate::pages::strip::Strip;
-use crate::pages::{acknowledge, copy, unlock};
+use crate::pages::{acknowledge, copy, held, unlock};
 use crate::token::Token;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
@@ -195,6 +196,58 @@ pub async fn about(State(app): State<App>, session: OpenSession) -> Response {
     let strip = session.site.strip(app.now(), &app.ages);
     let about = session.site.about();
     respond(StatusCode::OK, copy::page(&frame(&app, &strip, &session.form, Place::Copy), &about))
+}
+
+/// Explains why the newest snapshot is held and asks whether to show it all the same.
+pub async fn held_page(State(app): State<App>, session: OpenSession) -> Response {
+    let strip = session.site.strip(app.now(), &app.ages);
+    match session.site.held() {
+        Some(held) => {
+            respond(StatusCode::OK, held::page(&frame(&app, &strip, &session.form, Place::Copy), &held))
+        }
+        None => see_other("/copy"),
+    }
+}
+
+/// Shows the held snapshot, because the reader asks for it.
+pub async fn show_held(
+    State(app): State<App>,
+    session: OpenSession,
+    SignedForm(Nothing {}): SignedForm<Nothing>,
+) -> Response {
+    choose(&app, &session, Choice::Newest).await
+}
+
+/// Goes back to the accepted snapshot.
+pub async fn show_accepted(
+    State(app): State<App>,
+    session: OpenSession,
+    SignedForm(Nothing {}): SignedForm<Nothing>,
+) -> Response {
+    choose(&app, &session, Choice::Accepted).await
+}
+
+async fn choose(app: &App, session: &OpenSession, choice: Choice) -> Response {
+    let busy = Message {
+        heading: "Not changed",
+        text: "The copies are being asked already, or none of them could be opened as you wanted.",
+        remedy: "What was shown before is still shown. Go back and try again.",
+    };
+    let Ok(_one_at_a_time) = app.opening.try_lock() else {
+        return message_page(StatusCode::SERVICE_UNAVAILABLE, &busy);
+    };
+    match session.site.choose(choice, &*app.clock).await {
+        Ok(opened) => {
+            let is_held = opened.shows_held();
+            tracing::info!(name: "snapshot_chosen", held = is_held);
+            app.replace_site(&session.site, Arc::new(opened));
+            see_other("/")
+        }
+        Err(error) => {
+            tracing::warn!(name: "site_not_reopened", reason = error.name());
+            message_page(StatusCode::SERVICE_UNAVAILABLE, &busy)
+        }
+    }
 }
 
 /// Asks all replicas again and opens the freshest copy that verifies; keeps the present one when none does.

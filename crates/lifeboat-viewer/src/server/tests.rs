@@ -136,6 +136,8 @@ async fn every_response_carries_the_security_headers() {
         "/p/x",
         "/copy",
         "/refresh",
+        "/held",
+        "/accepted",
         "/acknowledge",
         "/launch/x",
         "/unlock",
@@ -437,6 +439,80 @@ async fn a_held_snapshot_is_announced_and_the_accepted_one_is_shown() {
     let kept = browser.post("/search", &format!("form_token={token}&query=beth")).await;
     let found = browser.fetch(kept.header("location").expect("an address")).await;
     assert!(found.body.contains("SAMPLE, Beth"), "the accepted snapshot has three patients");
+}
+
+#[tokio::test]
+async fn the_held_snapshot_is_shown_on_demand_with_a_warning_and_left_with_one_click() {
+    let mut world = World::new();
+    let mut less = content(&world.practice);
+    less.patients.truncate(1);
+    world.practice.snapshot(less, at(300), Verdict::Held);
+    for name in ["one", "two", "three"] {
+        world.practice.write_to(&world.replica(name));
+    }
+    let (_running, mut browser) = world.open().await;
+    let step = browser.fetch("/held").await;
+    assert_eq!(step.status, 200);
+    for part in ["A newer snapshot is held", "patients fell from 3 to 1", "I understand"] {
+        assert!(step.body.contains(part), "{part}: {}", step.body);
+    }
+    assert!(!browser.fetch("/").await.body.contains("HELD SNAPSHOT"), "asking is not choosing");
+    assert_eq!(browser.post("/held", "form_token=wrong").await.status, 403);
+
+    let form = format!("form_token={}", step.form_token());
+    assert_eq!(browser.post("/held", &form).await.header("location"), Some("/"));
+    let search = |name: &'static str| format!("{form}&query={name}");
+    for address in ["/", "/search", "/copy", "/held"] {
+        let page = browser.fetch(address).await.body;
+        assert!(
+            page.contains("HELD SNAPSHOT – not checked") && page.contains("Back to the accepted copy"),
+            "{address}"
+        );
+    }
+    let kept = browser.post("/search", &search("beth")).await;
+    let found = browser.fetch(kept.header("location").expect("an address")).await;
+    assert!(!found.body.contains("SAMPLE, Beth"), "the held snapshot has one patient");
+    assert!(found.body.contains("HELD SNAPSHOT – not checked"), "{}", found.body);
+    assert_eq!(browser.post("/refresh", &form).await.header("location"), Some("/copy"));
+    assert!(browser.fetch("/").await.body.contains("HELD SNAPSHOT"), "asking again keeps the choice");
+
+    assert_eq!(browser.post("/accepted", &form).await.header("location"), Some("/"));
+    let page = browser.fetch("/").await.body;
+    assert!(!page.contains("HELD SNAPSHOT") && page.contains("Newer snapshot held"), "{page}");
+    let kept = browser.post("/search", &search("beth")).await;
+    let found = browser.fetch(kept.header("location").expect("an address")).await;
+    assert!(found.body.contains("SAMPLE, Beth"), "{}", found.body);
+}
+
+#[tokio::test]
+async fn a_newer_snapshot_than_the_chosen_held_one_is_not_shown_unasked() {
+    let mut world = World::new();
+    for seconds in [300, 400] {
+        let mut less = content(&world.practice);
+        less.patients.truncate(1);
+        world.practice.snapshot(less, at(seconds), Verdict::Held);
+        if seconds == 300 {
+            world.practice.write_to(&world.replica("one"));
+        }
+    }
+    let (_running, mut browser) = world.open().await;
+    let form = format!("form_token={}", browser.fetch("/held").await.form_token());
+    browser.post("/held", &form).await;
+    assert!(browser.fetch("/").await.body.contains("HELD SNAPSHOT"));
+    world.practice.write_to(&world.replica("two"));
+    browser.post("/refresh", &form).await;
+    let page = browser.fetch("/").await.body;
+    assert!(!page.contains("HELD SNAPSHOT") && page.contains("Copy changed:"), "{page}");
+}
+
+#[tokio::test]
+async fn where_nothing_is_held_there_is_nothing_to_choose() {
+    let world = World::new();
+    let (_running, mut browser) = world.open().await;
+    assert_eq!(browser.fetch("/held").await.header("location"), Some("/copy"));
+    let form = format!("form_token={}", browser.fetch("/copy").await.form_token());
+    browser.post("/held", &form).await;
+    assert!(!browser.fetch("/").await.body.contains("HELD SNAPSHOT"), "the newest is accepted");
 }
 
 #[tokio::test]

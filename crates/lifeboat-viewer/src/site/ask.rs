@@ -9,7 +9,7 @@ use lifeboat_format::log::Entry;
 use lifeboat_format::{
     Manifest, ManifestId, ObjectKey, SITE_BYTES_MAX, SiteCode, SiteDescription, VerificationKey, VerifiedHead,
 };
-use lifeboat_replica::{ErrorClass, ReadError, Reader, ReplicaName, newest};
+use lifeboat_replica::{Choice, ErrorClass, ReadError, Reader, ReplicaName, newest};
 use tokio::time::Instant;
 
 use super::source::NamedReplica;
@@ -31,6 +31,13 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// Describes what the replica holds as the reader chose to see it.
+    pub(crate) fn see(&mut self, choice: Choice) {
+        if let (Some(head), Finding::Holds(_)) = (&self.head, &self.answer.finding) {
+            self.answer.finding = Finding::Holds(holding(head, choice));
+        }
+    }
+
     /// Makes the answer of a replica that the kit names in a way that this version cannot follow.
     pub(crate) fn not_understood(name: ReplicaName) -> Self {
         let why = "this version does not understand where the kit says that it is".to_owned();
@@ -38,14 +45,19 @@ impl Asked {
     }
 }
 
-/// The snapshot that a head leads to: the newest accepted one, or the newest of all when none ever was.
-pub(crate) fn shown(head: &VerifiedHead) -> (ManifestId, &Manifest) {
-    head.accepted_snapshot().unwrap_or((head.manifest_id, &head.manifest))
+/// The snapshot that a head leads to: the newest accepted one, unless the reader chose the newest of all or none ever
+/// was accepted.
+pub(crate) fn shown(head: &VerifiedHead, choice: Choice) -> (ManifestId, &Manifest) {
+    let newest = (head.manifest_id, &head.manifest);
+    match choice {
+        Choice::Accepted => head.accepted_snapshot().unwrap_or(newest),
+        Choice::Newest => newest,
+    }
 }
 
 /// Returns the signed instant as of which a head's shown snapshot holds: a heartbeat confirms it anew.
-pub(crate) fn as_of(head: &VerifiedHead) -> Timestamp {
-    let (id, manifest) = shown(head);
+pub(crate) fn as_of(head: &VerifiedHead, choice: Choice) -> Timestamp {
+    let (id, manifest) = shown(head, choice);
     match &head.entry {
         Entry::Heartbeat { time, manifest: named, source_time, .. } if *named == id => {
             source_time.unwrap_or(*time)
@@ -118,20 +130,20 @@ async fn one(replica: &NamedReplica, key: Option<&VerificationKey>, site: Option
         Ok(head) if site.is_some_and(|site| *site != head.manifest.site) => {
             (Finding::Damaged("it belongs to another site".to_owned()), None)
         }
-        Ok(head) => (Finding::Holds(holding(&head)), Some(head)),
+        Ok(head) => (Finding::Holds(holding(&head, Choice::Accepted)), Some(head)),
         Err(error) => (finding_of(&error), None),
     };
     Asked { answer: answer(finding), reader: Some(reader), head }
 }
 
-pub(crate) fn holding(head: &VerifiedHead) -> Holding {
-    let (snapshot, manifest) = shown(head);
+pub(crate) fn holding(head: &VerifiedHead, choice: Choice) -> Holding {
+    let (snapshot, manifest) = shown(head, choice);
     Holding {
         log_size: head.checkpoint.size,
         log_root: head.checkpoint.root,
         snapshot,
         sequence: manifest.sequence,
-        as_of: as_of(head),
+        as_of: as_of(head, choice),
     }
 }
 

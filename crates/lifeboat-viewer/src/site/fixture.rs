@@ -122,6 +122,7 @@ impl Practice {
                 packs: vec![PackEntry { sha256: pack.id, size: pack.bytes.len() as u64 }],
                 indexes: Indexes { base: index.entry(), delta: None },
                 counts: Counts { patients, day_lists, ..Counts::default() },
+                quality: None,
                 limits: Limits { record_bytes_max: RECORD_BYTES_MAX },
                 gate: gate(verdict),
                 accepted: self.accepted.as_ref().filter(|_| verdict == Verdict::Held).map(|(manifest, _)| {

@@ -47,6 +47,9 @@ pub enum Command {
     Snapshot(SnapshotArgs),
     /// Show how old the newest snapshot is and how far each replica is behind.
     Status(StatusArgs),
+    /// Look at a snapshot that the gate holds, and decide on it.
+    #[command(subcommand)]
+    Gate(GateCommand),
     /// Prove that a copy is whole, without being able to read it.
     Verify(VerifyArgs),
     /// Write records out as FHIR JSON files.
@@ -117,6 +120,40 @@ pub struct StatusArgs {
     /// End with an exit code that says whether all is well, for monitoring.
     #[arg(long)]
     pub check: bool,
+}
+
+/// The commands of `gate`.
+#[derive(Debug, Subcommand)]
+pub enum GateCommand {
+    /// Show why the newest snapshot is held, with its numbers beside the accepted ones.
+    ///
+    /// Ends with exit code 4 when a snapshot is held. Works while the service runs.
+    Show,
+    /// Make the held snapshot the accepted one, which readers open.
+    ///
+    /// The log records the reason and who gave it. Needs the state folder to itself: stop the service first, and start
+    /// it again afterwards; while it runs, the command changes nothing and ends with exit code 6.
+    Release(DecisionArgs),
+    /// Record that the held snapshot is wrong; readers go on seeing the accepted one.
+    ///
+    /// The same source is not accepted later either, until a person releases it. Needs the state folder to itself: stop
+    /// the service first, and start it again afterwards; while it runs, the command changes nothing and ends with exit
+    /// code 6.
+    Reject(DecisionArgs),
+}
+
+/// Arguments of `gate release` and `gate reject`.
+#[derive(Debug, Args)]
+pub struct DecisionArgs {
+    /// Why, for whoever reads the log: at most 300 bytes, and nothing about a patient.
+    #[arg(long, value_name = "REASON")]
+    pub reason: String,
+    /// Say what would be done, and change nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Leave the replicas alone; the service or a later command brings them up to date.
+    #[arg(long)]
+    pub no_replicate: bool,
 }
 
 /// How deeply a copy is verified.
@@ -358,6 +395,9 @@ impl Command {
             Command::Run => "run",
             Command::Snapshot(_) => "snapshot",
             Command::Status(_) => "status",
+            Command::Gate(GateCommand::Show) => "gate show",
+            Command::Gate(GateCommand::Release(_)) => "gate release",
+            Command::Gate(GateCommand::Reject(_)) => "gate reject",
             Command::Verify(_) => "verify",
             Command::Restore(_) => "restore",
             Command::Recipients(RecipientsCommand::Add { .. }) => "recipients add",

@@ -4,6 +4,7 @@ mod args;
 mod config;
 mod context;
 mod feed;
+mod gate;
 mod init;
 mod kit;
 mod logging;
@@ -74,6 +75,7 @@ fn dispatch(cli: &Cli, output: Output) -> Result<Box<dyn Report>, CommandError> 
         Command::Run => run::run(global),
         Command::Snapshot(args) => snapshot::run(global, args, output),
         Command::Status(args) => status::run(global, args),
+        Command::Gate(command) => gate::run(global, command, output),
         Command::Verify(args) => verify::run(global, args, output),
         Command::Restore(args) => restore::run(global, args, output),
         Command::Recipients(command) => recipients::run(global, command),

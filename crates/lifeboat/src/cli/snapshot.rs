@@ -36,7 +36,7 @@ pub(super) fn run(
     }
     let acceptance = match &args.accept_held {
         None => Acceptance::ByGate,
-        Some(reason) => Acceptance::ByPerson { reason: reason.clone() },
+        Some(reason) => Acceptance::ByPerson { reason: super::gate::ruling(reason)?.to_string() },
     };
     let replicas = if args.no_replicate { Replicas::Leave } else { Replicas::Feed };
     let done = take(config, &acceptance, replicas, &output.bars())?;
@@ -127,9 +127,10 @@ impl Report for SnapshotReport {
         if self.is_held() {
             writeln!(
                 out,
-                "Readers go on seeing the accepted snapshot. If the source is right as it is, say so:"
+                "Readers go on seeing the accepted snapshot. `lifeboat gate show` compares the two; then one of:"
             )?;
-            writeln!(out, "  lifeboat snapshot --accept-held \"REASON\"")?;
+            writeln!(out, "  lifeboat gate release --reason \"REASON\"")?;
+            writeln!(out, "  lifeboat gate reject --reason \"REASON\"")?;
         }
         Ok(())
     }

@@ -55,6 +55,9 @@ pub enum EngineError {
     /// There is no snapshot that a heartbeat could confirm.
     #[error("there is no snapshot to confirm")]
     NothingToConfirm,
+    /// There is no held snapshot to decide on.
+    #[error("the newest snapshot is not held")]
+    NothingHeld,
     /// An empty pack refused a blob.
     #[error("a blob fits no pack")]
     PackRefused,
@@ -96,6 +99,7 @@ impl EngineError {
             | Self::State(_)
             | Self::SpoolFile { .. }
             | Self::Site(_)
+            | Self::NothingHeld
             | Self::Runtime(_)
             | Self::Spill(_) => ErrorClass::Operator,
             Self::Spool(error) => error.class(),
@@ -117,7 +121,10 @@ impl EngineError {
             Self::NoRecipients => {
                 "add one with `lifeboat recipients add NAME age1…` or make a kit with `lifeboat kit create`"
             }
-            Self::Locked { .. } => "stop the service first, or let it take the snapshot",
+            Self::Locked { .. } => {
+                "stop the service first (`systemctl stop lifeboat`) and start it again afterwards, or let it take the snapshot"
+            }
+            Self::NothingHeld => "`lifeboat gate show` says what there is",
             Self::Source(SourceError::Unsettled { .. } | SourceError::Moved { .. }) => {
                 "let the exporter finish, or have it write elsewhere and rename the finished file into the folder"
             }

@@ -12,7 +12,7 @@ use super::survey::{Digester, DocumentRow, OwnerKey, RecordGroup, Survey, refere
 use jiff::civil::Date;
 use lifeboat_clinical::fhir::{self, DayWindow, Owner, Piece};
 use lifeboat_clinical::problem::Problem;
-use lifeboat_clinical::record::{self, FeedProfile, Person, SharedResources};
+use lifeboat_clinical::record::{self, FeedProfile, Person, RecordQuality, SharedResources};
 use lifeboat_format::{Dictionary, EpochRecipient, LookupKey, RecordKey, RecordName, Sealer};
 use std::collections::{BTreeMap, HashMap};
 
@@ -32,6 +32,8 @@ pub(crate) struct Built {
     pub(crate) sections: Vec<(String, u32)>,
     pub(crate) appointments: u32,
     pub(crate) bytes: u64,
+    /// What was counted of a patient's record.
+    pub(crate) quality: RecordQuality,
     /// What had to be left out or decided while building it.
     pub(crate) problems: Vec<Problem>,
     /// The sealed record, unless the one that lies sealed already says the same.
@@ -208,6 +210,7 @@ impl Harvest<'_> {
 
     /// Builds one record and returns its bytes beside what is known of it.
     pub(crate) fn unsealed(&self, key: RecordKey, day: Option<Date>, pieces: Vec<Piece>) -> (Built, Vec<u8>) {
+        let mut quality = RecordQuality::default();
         let (bytes, person, sections, appointments, problems) = match day {
             Some(day) => {
                 let list = record::build_day_list(day, pieces, &|named| self.patient_key(named), self.shared);
@@ -215,6 +218,7 @@ impl Harvest<'_> {
             }
             None => {
                 let made = record::build_patient_record(pieces, self.shared, self.profile, self.today);
+                quality = made.quality;
                 let sections =
                     made.sections.iter().map(|(section, _, items)| (section.code().to_owned(), *items));
                 (made.bytes, Some(made.person), sections.collect(), 0, made.problems)
@@ -222,7 +226,18 @@ impl Harvest<'_> {
         };
         let digest = self.digester.digest(&bytes);
         let length = bytes.len() as u64;
-        (Built { key, digest, person, sections, appointments, bytes: length, problems, blob: None }, bytes)
+        let built = Built {
+            key,
+            digest,
+            person,
+            sections,
+            appointments,
+            bytes: length,
+            quality,
+            problems,
+            blob: None,
+        };
+        (built, bytes)
     }
 }
 

@@ -4,16 +4,27 @@
 //! newest accepted one for the gate, and that which the state describes for its base.
 
 use super::EngineError;
+use jiff::ToSpan as _;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use lifeboat_format::log::Entry;
 use lifeboat_format::{
     EpochNumber, FinishedPack, MANIFEST_BYTES_MAX, Manifest, ManifestId, ObjectKey, PACK_BYTES_MAX, PackId,
-    RECORD_BYTES_MAX, SigningKey, SiteCode, SiteDescription,
+    RECORD_BYTES_MAX, SigningKey, SiteCode, SiteDescription, Verdict,
 };
+use lifeboat_plan::gate::{DAYS_KEPT, GateFacts};
 use lifeboat_replica::Reader;
 use lifeboat_replica::{PublishSet, Published, Spool};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+
+/// Log entries that are read at once while looking back.
+const ENTRIES_AT_ONCE: u64 = 4096;
+
+/// The log's event of a person accepting a snapshot against the gate; history begins with what follows.
+pub(super) const RELEASE: &str = "release";
 
 /// A snapshot as its manifest describes it.
 #[derive(Debug, Clone)]
@@ -28,6 +39,8 @@ pub(crate) struct History {
     signing: SigningKey,
     newest: Option<Snapshot>,
     accepted: Option<Snapshot>,
+    /// What the gate looks back on: the newest accepted snapshot of each day.
+    past: BTreeMap<Date, GateFacts>,
 }
 
 impl History {
@@ -43,9 +56,14 @@ impl History {
         if !folder.join(ObjectKey::Site.to_string()).exists() {
             Spool::lay_out(folder, &description)?;
         }
-        let spool = wait_for(Spool::open(folder, &key))??;
-        let mut history = Self { spool, signing, newest: None, accepted: None };
+        let (spool, past) = wait_for(async {
+            let spool = Spool::open(folder, &key).await?;
+            let past = accepted_days(&spool).await?;
+            Ok::<_, EngineError>((spool, past))
+        })??;
+        let mut history = Self { spool, signing, newest: None, accepted: None, past: BTreeMap::new() };
         history.look_up()?;
+        history.look_back(past);
         Ok(history)
     }
 
@@ -53,6 +71,10 @@ impl History {
     pub(crate) async fn adopt(&mut self, replica: &Reader) -> Result<bool, EngineError> {
         let adopted = self.spool.adopt(replica).await?;
         self.look_up()?;
+        if adopted.copied.is_some() {
+            let past = accepted_days(&self.spool).await?;
+            self.look_back(past);
+        }
         Ok(adopted.copied.is_some())
     }
 
@@ -69,6 +91,33 @@ impl History {
         };
         self.newest = Some(newest);
         Ok(())
+    }
+
+    /// Reads the facts of accepted snapshots; one whose manifest is not there any more is passed over.
+    fn look_back(&mut self, days: Vec<ManifestId>) {
+        self.past.clear();
+        let manifests: Vec<Manifest> = days.into_iter().filter_map(|id| self.read(id).ok()).collect();
+        manifests.iter().for_each(|manifest| self.remember(manifest));
+    }
+
+    /// Takes an accepted snapshot into what the gate looks back on.
+    fn remember(&mut self, manifest: &Manifest) {
+        let facts = GateFacts::from(manifest);
+        if facts.released {
+            self.past.clear();
+        }
+        let day = manifest.taken.to_zoned(TimeZone::UTC).date();
+        if self.past.get(&day).is_none_or(|kept| kept.sequence < facts.sequence) {
+            self.past.insert(day, facts);
+        }
+        while self.past.len() > DAYS_KEPT {
+            self.past.pop_first();
+        }
+    }
+
+    /// What the gate compares a snapshot with.
+    pub(crate) fn facts(&self) -> Vec<GateFacts> {
+        self.past.values().cloned().collect()
     }
 
     /// The newest snapshot, held or not.
@@ -156,6 +205,7 @@ impl History {
         if let Some(manifest) = manifest {
             let newest = Snapshot { id: manifest.id(), manifest };
             if !newest.manifest.is_held() {
+                self.remember(&newest.manifest);
                 self.accepted = Some(newest.clone());
             }
             self.newest = Some(newest);
@@ -172,6 +222,34 @@ impl History {
     pub(crate) fn log_size(&self) -> u64 {
         self.spool.log().size()
     }
+}
+
+/// Finds the newest accepted snapshot of each of the last days, as far back as the last release.
+async fn accepted_days(spool: &Spool) -> Result<Vec<ManifestId>, EngineError> {
+    let (tree, mut end) = (spool.log().tree(), spool.log().size());
+    let mut days: BTreeMap<Date, ManifestId> = BTreeMap::new();
+    let mut oldest_wanted = None;
+    'back: while end > 0 && days.len() < DAYS_KEPT {
+        let start = end.saturating_sub(ENTRIES_AT_ONCE);
+        let entries = spool.reader().entries(tree, start..end).await;
+        let entries = entries.map_err(|error| EngineError::Spool(error.into()))?;
+        for entry in entries.iter().rev() {
+            let (time, manifest) = match entry {
+                Entry::Snapshot { time, manifest, verdict: Verdict::Accepted, .. } => (time, manifest),
+                Entry::Event { name, .. } if name == RELEASE => break 'back,
+                _ => continue,
+            };
+            let day = time.to_zoned(TimeZone::UTC).date();
+            days.entry(day).or_insert(*manifest);
+            let kept = i64::try_from(DAYS_KEPT).unwrap_or(i64::MAX);
+            oldest_wanted.get_or_insert(day.saturating_sub(kept.days()));
+        }
+        if days.keys().next() < oldest_wanted.as_ref() {
+            break;
+        }
+        end = start;
+    }
+    Ok(days.into_values().collect())
 }
 
 /// Waits for a future from code that may itself run inside a runtime.

@@ -6,6 +6,7 @@
 use super::EngineError;
 use super::harvest::Built;
 use super::history::History;
+use super::judging::IdentityChanges;
 use super::state::{
     PackUse, RecordRow, RecordsWriter, SectionTotal, SiteState, SourceRow, StateError, Totals,
 };
@@ -65,6 +66,9 @@ pub(crate) struct Ledger<'a> {
     totals: Totals,
     record_bytes_max: u64,
     changes: Changes,
+    identity: IdentityChanges,
+    /// Every record is sealed anew, so that nobody knows who is new.
+    is_anew: bool,
 }
 
 impl<'a> Ledger<'a> {
@@ -77,6 +81,8 @@ impl<'a> Ledger<'a> {
             totals: site.totals.clone(),
             record_bytes_max: site.record_bytes_max,
             changes: Changes::default(),
+            identity: IdentityChanges::default(),
+            is_anew: site.base_rows == 0,
         }
     }
 
@@ -107,6 +113,7 @@ impl<'a> Ledger<'a> {
             day: group.day,
             sections: built.sections,
             appointments: built.appointments,
+            quality: built.quality,
         };
         self.waiting.insert(built.key, Waiting { row, is_copy: false });
         self.push(history, built.key, blob)
@@ -116,6 +123,12 @@ impl<'a> Ledger<'a> {
     fn refresh(&mut self, key: RecordKey, directory: Option<DirectoryRow>) -> Result<(), EngineError> {
         let Some(mut row) = self.records.record(key)? else { return Ok(()) };
         if row.directory != directory {
+            if let Some(before) = &row.directory {
+                self.totals.quality.remove(&row.quality, before);
+            }
+            if let Some(now) = &directory {
+                self.totals.quality.add(&row.quality, now);
+            }
             row.directory = directory;
             self.records.put_record(key, &row)?;
             self.records.mark_delta(key, true)?;
@@ -143,6 +156,9 @@ impl<'a> Ledger<'a> {
     pub(crate) fn remove(&mut self, key: RecordKey) -> Result<(), EngineError> {
         if let Some(row) = self.records.remove(key)? {
             self.count_out(&row);
+            if let Some(directory) = &row.directory {
+                self.identity.gone(directory);
+            }
             self.records.mark_delta(key, false)?;
             self.changes.removed += 1;
         }
@@ -210,8 +226,14 @@ impl<'a> Ledger<'a> {
             let before = self.records.put_record(key, &row)?;
             if let Some(before) = &before {
                 self.count_out(before);
+                if let (Some(before), Some(now)) = (&before.directory, &row.directory) {
+                    self.identity.stayed(before, now);
+                }
             }
             self.count_in(&row);
+            if let (Some(directory), true) = (&row.directory, before.is_none() && !self.is_anew) {
+                self.identity.came(directory);
+            }
             self.records.mark_delta(key, true)?;
             match (is_copy, before) {
                 (true, _) => {}
@@ -228,6 +250,9 @@ impl<'a> Ledger<'a> {
             RecordKind::Day => self.totals.days.extend(row.day),
         }
         self.totals.appointments += u64::from(row.appointments);
+        if let Some(directory) = &row.directory {
+            self.totals.quality.add(&row.quality, directory);
+        }
         for (section, items) in row.sections.iter().filter(|(_, items)| *items > 0) {
             let total = self.totals.sections.entry(section.clone()).or_default();
             *total = SectionTotal { patients: total.patients + 1, items: total.items + u64::from(*items) };
@@ -243,6 +268,9 @@ impl<'a> Ledger<'a> {
             RecordKind::Day => self.totals.days.retain(|day| Some(*day) != row.day),
         }
         self.totals.appointments -= u64::from(row.appointments);
+        if let Some(directory) = &row.directory {
+            self.totals.quality.remove(&row.quality, directory);
+        }
         for (section, items) in row.sections.iter().filter(|(_, items)| *items > 0) {
             if let Some(total) = self.totals.sections.get_mut(section) {
                 *total =
@@ -262,6 +290,11 @@ impl<'a> Ledger<'a> {
     /// What this snapshot has done so far.
     pub(crate) fn changes(&self) -> Changes {
         self.changes
+    }
+
+    /// What changed of people who stayed.
+    pub(crate) fn identity_changes(&self) -> &IdentityChanges {
+        &self.identity
     }
 
     /// The longest record, before sealing.

@@ -8,6 +8,7 @@
 //! order packs, index, manifest, log, checkpoint, and the state database is committed last.
 
 mod basis;
+mod decision;
 mod dictionary;
 mod directory;
 mod epoch;
@@ -17,6 +18,7 @@ mod harvest;
 mod history;
 mod host_key;
 mod job;
+mod judging;
 mod ledger;
 mod publish;
 mod report;
@@ -27,6 +29,7 @@ mod stream;
 mod survey;
 mod survey_pass;
 
+pub use decision::{Carry, Decision, RULING_BYTES_MAX, Ruling, RulingError};
 pub use error::EngineError;
 pub use host_key::{HostKey, HostKeyError};
 pub use report::{HeldReason, NoProgress, Outcome, Progress, SnapshotReport, Stage, UnreadableInput};
@@ -164,6 +167,27 @@ impl Engine {
         progress: &dyn Progress,
     ) -> Result<SnapshotReport, EngineError> {
         snapshot::take(self, now, acceptance, progress)
+    }
+
+    /// Makes the held snapshot the accepted one; the log says who did it and why.
+    ///
+    /// # Errors
+    /// [`EngineError::NothingHeld`], or what kept it from being published.
+    pub fn release(
+        &mut self,
+        now: Timestamp,
+        ruling: &Ruling,
+        carry: Carry,
+    ) -> Result<Decision, EngineError> {
+        decision::release(self, now, ruling, carry)
+    }
+
+    /// Records that the held snapshot stays unaccepted, and the same source with it.
+    ///
+    /// # Errors
+    /// [`EngineError::NothingHeld`], or what kept it from being recorded.
+    pub fn reject(&mut self, now: Timestamp, ruling: &Ruling, carry: Carry) -> Result<Decision, EngineError> {
+        decision::reject(self, now, ruling, carry)
     }
 
     fn threads(&self) -> usize {

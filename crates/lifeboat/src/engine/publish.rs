@@ -1,7 +1,7 @@
 //! Index, manifest and log entry of a snapshot, handed to the spool.
 
 use super::epoch::Epoch;
-use super::history::History;
+use super::history::{History, RELEASE};
 use super::ledger::Ledger;
 use super::report::SnapshotReport;
 use super::state::{RecordRow, Totals};
@@ -10,10 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 use lifeboat_format::log::Entry;
 use lifeboat_format::{
     AcceptedEntry, Counts, DictEntry, Dictionary, EpochEntry, FORMAT_VERSION, FeedEntry, FileEntry,
-    FinishedIndex, Gate, GateReason, IndexContent, Indexes, Limits, LocatorChange, LocatorRow, Manifest,
-    ManifestId, PackEntry, RecordKey, SealedDictionary, SectionCount, Sequence, Verdict, build_index,
+    FinishedIndex, Gate, IndexContent, Indexes, Limits, LocatorChange, LocatorRow, Manifest, ManifestId,
+    PackEntry, Quality, RecordKey, SealedDictionary, SectionCount, Sequence, Verdict, build_index,
 };
-use lifeboat_plan::gate::{GateFacts, GateVerdict};
 use lifeboat_replica::PublishSet;
 use std::collections::BTreeMap;
 
@@ -35,7 +34,8 @@ pub(crate) struct Request<'a> {
     pub(crate) source_time: Option<Timestamp>,
     pub(crate) documents: u64,
     pub(crate) unreadable: u64,
-    pub(crate) verdict: &'a GateVerdict,
+    pub(crate) gate: Gate,
+    pub(crate) quality: Quality,
     pub(crate) acceptance: &'a Acceptance,
     /// The snapshot whose base and dictionaries go on, unless everything is anew.
     pub(crate) tip: Option<&'a Manifest>,
@@ -89,11 +89,12 @@ pub(crate) fn publish(
         packs: pack_entries(ledger),
         indexes,
         counts: counts(ledger),
+        quality: Some(request.quality),
         limits: Limits { record_bytes_max: ledger.record_bytes_max() },
-        gate: gate(request.verdict),
-        accepted: match request.verdict {
-            GateVerdict::Accepted => None,
-            GateVerdict::Held(_) => history.accepted().map(|accepted| AcceptedEntry {
+        gate: request.gate.clone(),
+        accepted: match request.gate.verdict {
+            Verdict::Accepted => None,
+            Verdict::Held => history.accepted().map(|accepted| AcceptedEntry {
                 sequence: accepted.manifest.sequence,
                 manifest: accepted.id,
             }),
@@ -163,7 +164,7 @@ fn epoch_entry(epoch: &Epoch) -> EpochEntry {
     }
 }
 
-fn next_by(settings: &EngineSettings, now: Timestamp) -> Timestamp {
+pub(crate) fn next_by(settings: &EngineSettings, now: Timestamp) -> Timestamp {
     let within = SignedDuration::try_from(settings.expected_within).unwrap_or(SignedDuration::MAX);
     now.checked_add(within).unwrap_or(Timestamp::MAX)
 }
@@ -195,19 +196,6 @@ fn section_counts(totals: &Totals) -> BTreeMap<String, SectionCount> {
     totals.sections.iter().map(count).collect()
 }
 
-fn gate(verdict: &GateVerdict) -> Gate {
-    match verdict {
-        GateVerdict::Accepted => Gate { verdict: Verdict::Accepted, reasons: Vec::new() },
-        GateVerdict::Held(reasons) => Gate {
-            verdict: Verdict::Held,
-            reasons: reasons
-                .iter()
-                .map(|reason| GateReason { code: reason.code.to_owned(), detail: reason.detail.clone() })
-                .collect(),
-        },
-    }
-}
-
 /// The log entries of a snapshot: what led to it, then itself.
 fn entries(request: &Request<'_>, snapshot: Entry) -> Vec<Entry> {
     let mut entries = Vec::new();
@@ -215,33 +203,10 @@ fn entries(request: &Request<'_>, snapshot: Entry) -> Vec<Entry> {
         entries.push(Entry::Epoch { time: request.now, epoch: request.epoch.number });
     }
     if let Acceptance::ByPerson { reason } = request.acceptance {
-        entries.push(Entry::Event { time: request.now, name: "release".into(), detail: reason.clone() });
+        entries.push(Entry::Event { time: request.now, name: RELEASE.into(), detail: reason.clone() });
     }
     entries.push(snapshot);
     entries
-}
-
-/// Items per section as the gate sees them, where appointments count as one more section.
-pub(crate) fn items_of<'a>(
-    sections: impl Iterator<Item = (&'a String, u64)>,
-    appointments: u64,
-) -> BTreeMap<String, u64> {
-    let appointments = ("appointments".to_owned(), appointments);
-    sections.map(|(section, items)| (section.clone(), items)).chain([appointments]).collect()
-}
-
-/// What the gate compares a snapshot with.
-pub(crate) fn gate_facts(manifest: &Manifest) -> GateFacts {
-    GateFacts {
-        patients: manifest.counts.patients,
-        items: items_of(
-            manifest.counts.sections.iter().map(|(section, count)| (section, count.items)),
-            manifest.counts.appointments,
-        ),
-        unreadable: manifest.feed.unreadable,
-        patients_gone: 0,
-        taken: Some(manifest.taken),
-    }
 }
 
 /// Confirms the newest snapshot, of which nothing has changed, and completes the report.

@@ -2,16 +2,16 @@
 
 use super::basis::{Basis, basis, plan_records};
 use super::job::Job;
+use super::judging;
 use super::ledger::Ledger;
 use super::publish;
-use super::report::{HeldReason, Outcome, Progress, SnapshotReport, Stage, UnreadableInput};
+use super::report::{Outcome, Progress, SnapshotReport, Stage, UnreadableInput};
 use super::source::{self, Listing};
 use super::state::{HeldSource, SiteState};
 use super::survey_pass::{Surveyed, day_window, practice_time_zone, survey};
 use super::{Acceptance, Engine, EngineError};
 use jiff::Timestamp;
-use lifeboat_format::Dictionary;
-use lifeboat_plan::gate::{self, GateFacts, GateVerdict};
+use lifeboat_format::{Dictionary, Verdict};
 use std::collections::BTreeMap;
 
 pub(super) fn take(
@@ -47,14 +47,19 @@ pub(super) fn take(
         return heartbeat(engine, report, false);
     }
     let base = job.fold(&mut ledger, dictionary.is_some())?;
-    let verdict = judge(engine, &ledger, &report, plan.patients_gone, acceptance);
+    let quality = judging::quality(&engine.history, &basis, &ledger, plan.patients_gone)?;
+    let is_rejected = judging::is_rejected(&basis.site, &surveyed.fingerprint);
+    let verdict = judging::judge(&engine.history, &basis, &ledger, &report, quality, is_rejected);
+    let gate = judging::entry(&verdict, acceptance);
+    let is_held = gate.verdict == Verdict::Held;
     progress.stage(Stage::Publish, None);
     let request = publish::Request {
         now,
         source_time: listing.newest,
         documents: surveyed.documents,
         unreadable: report.unreadable.len() as u64,
-        verdict: &verdict,
+        gate,
+        quality,
         acceptance,
         tip: basis.tip.as_ref(),
         epoch: &basis.epoch,
@@ -62,8 +67,9 @@ pub(super) fn take(
         base,
     };
     let published = publish::publish(&mut engine.history, &engine.settings, &ledger, &request)?;
-    finish_report(&mut report, &ledger, &published, &verdict);
-    if let GateVerdict::Held(_) = verdict {
+    finish_report(&mut report, &ledger, &published, is_held);
+    if is_held {
+        report.held_reasons = judging::held_reasons(&verdict);
         drop(ledger);
         drop(writer);
         remember_held(engine, &basis.site, &surveyed, published.manifest)?;
@@ -84,11 +90,11 @@ pub(super) fn take(
 
 /// Whether the newest snapshot still says all there is to say, so that a heartbeat is enough.
 ///
-/// After a held snapshot, the accepted state needs a snapshot of its own even if nothing differs from it.
+/// After a held or released snapshot, what the state describes needs a snapshot of its own even if nothing differs.
 fn says_nothing_new(engine: &Engine, basis: &Basis, ledger: &Ledger<'_>, report: &SnapshotReport) -> bool {
-    let newest_is_held = engine.history.newest().is_some_and(|newest| newest.manifest.is_held());
+    let is_newest = engine.history.newest().is_some_and(|newest| newest.id == basis.site.tip);
     let same_unreadable = basis.site.unreadable == report.unreadable.len() as u64;
-    !ledger.changes().any() && !basis.anew && !newest_is_held && same_unreadable
+    !ledger.changes().any() && !basis.anew && is_newest && same_unreadable
 }
 
 /// What is kept of the site after an accepted snapshot.
@@ -107,6 +113,7 @@ fn next_state(
     site.unreadable = report.unreadable.len() as u64;
     site.record_bytes_max = ledger.record_bytes_max();
     site.held = None;
+    site.rejected.retain(|rejected| *rejected != surveyed.fingerprint);
     if let Some(rows) = published.new_base_rows {
         site.base_rows = rows;
         site.packs.iter_mut().for_each(|pack| pack.since_base = false);
@@ -179,40 +186,14 @@ fn heartbeat(
     Ok(report)
 }
 
-fn judge(
-    engine: &Engine,
-    ledger: &Ledger<'_>,
-    report: &SnapshotReport,
-    patients_gone: u64,
-    acceptance: &Acceptance,
-) -> GateVerdict {
-    if matches!(acceptance, Acceptance::ByPerson { .. }) {
-        return GateVerdict::Accepted;
-    }
-    let totals = ledger.totals();
-    let candidate = GateFacts {
-        patients: totals.patients,
-        items: publish::items_of(
-            totals.sections.iter().map(|(section, total)| (section, total.items)),
-            totals.appointments,
-        ),
-        unreadable: report.unreadable.len() as u64,
-        patients_gone,
-        taken: Some(report.taken),
-    };
-    let accepted = engine.history.accepted().map(|accepted| publish::gate_facts(&accepted.manifest));
-    gate::judge(accepted.as_ref(), &candidate)
-}
-
 fn finish_report(
     report: &mut SnapshotReport,
     ledger: &Ledger<'_>,
     published: &publish::Published,
-    verdict: &GateVerdict,
+    held: bool,
 ) {
     let (totals, changes) = (ledger.totals(), ledger.changes());
-    report.outcome =
-        Outcome::Snapshot { sequence: published.sequence, held: matches!(verdict, GateVerdict::Held(_)) };
+    report.outcome = Outcome::Snapshot { sequence: published.sequence, held };
     report.log_size = published.log_size;
     report.patients = totals.patients;
     report.appointments = totals.appointments;
@@ -222,11 +203,4 @@ fn finish_report(
     report.copied = changes.copied;
     report.sections = totals.sections.iter().map(|(section, total)| (section.clone(), total.items)).collect();
     report.bytes_written = changes.bytes_written + published.bytes_written;
-    if let GateVerdict::Held(reasons) = verdict {
-        let reason = |reason: &gate::GateReason| HeldReason {
-            code: reason.code.to_owned(),
-            detail: reason.detail.clone(),
-        };
-        report.held_reasons = reasons.iter().map(reason).collect();
-    }
 }

@@ -10,7 +10,9 @@
 //! the same changes again.
 
 use super::host_key::{HostKey, HostKeyError};
+use super::judging::QualityTotals;
 use jiff::civil::Date;
+use lifeboat_clinical::record::RecordQuality;
 use lifeboat_format::{
     BlobPlace, Digest, DirectoryRow, EpochNumber, ManifestId, PackId, RecordKey, RecordKind,
 };
@@ -21,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The state's layout; a database of another layout is rebuilt.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 /// Memory for the database's page cache.
 const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
@@ -132,6 +134,9 @@ pub(crate) struct RecordRow {
     /// Items per section that the record holds.
     pub(crate) sections: Vec<(String, u32)>,
     pub(crate) appointments: u32,
+    /// What was counted of a patient's record.
+    #[serde(default)]
+    pub(crate) quality: RecordQuality,
 }
 
 /// What is kept of a pack that the newest snapshot refers to.
@@ -158,6 +163,8 @@ pub(crate) struct Totals {
     pub(crate) days: BTreeSet<Date>,
     pub(crate) appointments: u64,
     pub(crate) sections: BTreeMap<String, SectionTotal>,
+    #[serde(default)]
+    pub(crate) quality: QualityTotals,
 }
 
 /// A source that the gate held, so that the same one is not sealed again each time.
@@ -184,12 +191,16 @@ pub(crate) struct SiteState {
     pub(crate) unreadable: u64,
     pub(crate) record_bytes_max: u64,
     pub(crate) held: Option<HeldSource>,
+    /// Fingerprints of sources that a person rejected, oldest first.
+    #[serde(default)]
+    pub(crate) rejected: Vec<[u8; 16]>,
 }
 
 impl SiteState {
-    /// Starts the state anew, keeping only which source is held.
+    /// Starts the state anew, keeping only which source is held and which were rejected.
     pub(crate) fn anew(&self, epoch: EpochNumber, recipients: [u8; 16]) -> Self {
-        Self { held: self.held.clone(), ..Self::new(self.tip, epoch, recipients) }
+        let (held, rejected) = (self.held.clone(), self.rejected.clone());
+        Self { held, rejected, ..Self::new(self.tip, epoch, recipients) }
     }
 
     /// The same state, with every record compared under `generation`.
@@ -211,6 +222,7 @@ impl SiteState {
             unreadable: 0,
             record_bytes_max: 0,
             held: None,
+            rejected: Vec::new(),
         }
     }
 }

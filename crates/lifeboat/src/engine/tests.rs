@@ -1,5 +1,7 @@
 //! The engine over small sources: what is sealed, what is kept, and what is held.
 
+mod judging;
+
 use super::{
     Acceptance, Engine, EngineError, EngineSettings, HostKey, HostKeys, NoProgress, Outcome, SnapshotReport,
 };
@@ -435,7 +437,8 @@ fn another_practices_extract_is_held() {
     }
     let report = site.snapshot(&mut engine);
     assert_eq!(sequence(&report), (2, "held"));
-    assert_eq!(report.held_reasons[0].code, "patients-lost", "{:?}", report.held_reasons);
+    let codes: Vec<&str> = report.held_reasons.iter().map(|reason| reason.code.as_str()).collect();
+    assert!(codes.starts_with(&["another-practice", "patients-lost"]), "{codes:?}");
     assert!(site.records(&engine).values().all(|record| mentions(record, "Family")));
 }
 

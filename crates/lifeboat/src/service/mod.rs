@@ -5,6 +5,7 @@
 //! regularly without them. Stopping is one value that every task hears, and every task is awaited.
 
 mod cursor;
+mod decide;
 mod feed;
 mod once;
 mod runner;
@@ -20,6 +21,7 @@ use lifeboat_format::VerificationKey;
 use lifeboat_replica::{ErrorClass, Reader};
 
 pub use self::cursor::Cursor;
+pub use self::decide::{Decided, Verdict};
 pub use self::feed::{Feed, FeedError, Fill};
 pub use self::once::{OnceReport, ReplicaOutcome, Replicas};
 use self::runner::Runner;

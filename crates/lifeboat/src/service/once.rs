@@ -100,7 +100,7 @@ impl Site {
         take()
     }
 
-    async fn feed_all(&self, bars: &Bars) -> Vec<ReplicaOutcome> {
+    pub(super) async fn feed_all(&self, bars: &Bars) -> Vec<ReplicaOutcome> {
         let spool = self.engine.spool_reader();
         let feeds = self.config.replicas.iter().map(|settings| {
             let feed = feed_of(&self.config, settings, &spool, &self.key);
@@ -126,25 +126,30 @@ impl Site {
 
     /// Writes the status as the service would, so that `status` knows of this run.
     fn remember(&self, snapshot: &SnapshotReport, outcomes: &[ReplicaOutcome]) {
-        let now = clock::now();
         let mut status = new_status(&self.config);
         status.service = ServiceState::Stopped;
         status.newest = Some(Newest::of(snapshot));
-        for replica in &mut status.replicas {
-            let outcome = outcomes.iter().find(|outcome| outcome.name == replica.name);
-            match outcome {
-                Some(ReplicaOutcome { log_size: Some(log_size), .. }) => replica.succeeded(*log_size, now),
-                Some(ReplicaOutcome { error: Some(error), causes, .. }) => {
-                    let line = std::iter::once(error.as_str()).chain(causes.iter().map(String::as_str));
-                    replica.failed(line.collect::<Vec<_>>().join(": "), 1, now);
-                }
-                _ => replica.expect(snapshot.log_size, now),
-            }
-        }
+        note_outcomes(&mut status, snapshot.log_size, outcomes);
         let saved = save_unreadable(&self.config.state_dir, &self.host_key, &snapshot.unreadable)
             .and_then(|()| status.save(&self.config.state_dir));
         if let Err(error) = saved {
             events::status_not_written(&error);
+        }
+    }
+}
+
+/// Notes in a status what became of each replica.
+pub(super) fn note_outcomes(status: &mut Status, log_size: u64, outcomes: &[ReplicaOutcome]) {
+    let now = clock::now();
+    for replica in &mut status.replicas {
+        let outcome = outcomes.iter().find(|outcome| outcome.name == replica.name);
+        match outcome {
+            Some(ReplicaOutcome { log_size: Some(log_size), .. }) => replica.succeeded(*log_size, now),
+            Some(ReplicaOutcome { error: Some(error), causes, .. }) => {
+                let line = std::iter::once(error.as_str()).chain(causes.iter().map(String::as_str));
+                replica.failed(line.collect::<Vec<_>>().join(": "), 1, now);
+            }
+            _ => replica.expect(log_size, now),
         }
     }
 }
