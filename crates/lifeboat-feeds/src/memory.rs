@@ -118,9 +118,9 @@ impl RowSink for MemoryRows {
 }
 
 impl RowKeys for MemoryRows {
-    fn keys(&mut self, table: &'static str) -> Result<Vec<String>, Infallible> {
-        let of_table = self.now.owners.keys().filter(|(of, _)| *of == table);
-        Ok(of_table.map(|(_, key)| key.clone()).collect())
+    fn keys(&mut self, table: &'static str, prefix: &str) -> Result<Vec<String>, Infallible> {
+        let wanted = self.now.owners.keys().filter(|(of, key)| *of == table && key.starts_with(prefix));
+        Ok(wanted.map(|(_, key)| key.clone()).collect())
     }
 }
 

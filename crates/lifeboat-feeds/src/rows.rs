@@ -361,8 +361,9 @@ pub trait RowSink {
 
 /// A sink that can say which rows it keeps, for comparing them with a source that lists its own.
 pub trait RowKeys: RowSink {
-    /// Returns the keys of a table's rows, whoever owns them, in any order; rows taken since the last commit are among them.
-    fn keys(&mut self, table: &'static str) -> Result<Vec<String>, Self::Error>;
+    /// Returns the keys of a table's rows that begin with `prefix`, whoever owns them, in any order; rows taken since the
+    /// last commit are among them.
+    fn keys(&mut self, table: &'static str, prefix: &str) -> Result<Vec<String>, Self::Error>;
 }
 
 #[cfg(test)]
