@@ -123,7 +123,11 @@ impl Authority {
         Ok(Some(value))
     }
 
-    async fn smart_token(&self, server: &Server<'_>, smart: &Smart<'_>) -> Result<Zeroizing<String>, Failure> {
+    async fn smart_token(
+        &self,
+        server: &Server<'_>,
+        smart: &Smart<'_>,
+    ) -> Result<Zeroizing<String>, Failure> {
         let mut kept = self.token.lock().await;
         if let Some(token) = kept.as_ref()
             && server.now() < token.good_until
@@ -149,8 +153,7 @@ async fn fetch_token(server: &Server<'_>, smart: &Smart<'_>) -> Result<Token, Fa
     let mut nonce = [0; 16];
     getrandom::fill(&mut nonce).map_err(|_| PullError::Sign)?;
     let asked = server.now();
-    let claims =
-        Claims { client_id: smart.client_id, audience: endpoint.as_str(), now: asked, nonce };
+    let claims = Claims { client_id: smart.client_id, audience: endpoint.as_str(), now: asked, nonce };
     let assertion = key.assertion(&claims).ok_or(PullError::Sign)?;
     let form = [
         ("grant_type", "client_credentials"),

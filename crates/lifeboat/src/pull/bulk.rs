@@ -127,7 +127,8 @@ async fn start<S: RowKeys>(
         parameters.push(("_since", since));
     }
     let step = Step::StartExport;
-    let call = Call::get(step.clone(), server.asking(&path, &parameters), Accept::Fhir).prefer("respond-async");
+    let call =
+        Call::get(step.clone(), server.asking(&path, &parameters), Accept::Fhir).prefer("respond-async");
     let response = server.begin(&call).await.map_err(|error| match error {
         error if error.is_not_offered() => {
             PullError::NotOffered { what: "a Bulk Data export of patients with these types".to_owned() }
@@ -296,7 +297,8 @@ async fn read_part<S: RowKeys>(
     part: &Part,
     holds: Holds,
 ) -> Result<u64, PullError> {
-    let kind = part.kind.as_deref().filter(|kind| kind.len() <= 64 && kind.bytes().all(|b| b.is_ascii_alphabetic()));
+    let kind =
+        part.kind.as_deref().filter(|kind| kind.len() <= 64 && kind.bytes().all(|b| b.is_ascii_alphabetic()));
     let step = Step::ReadPart(kind.unwrap_or("unnamed").to_owned());
     let base = intake.cursor.job.as_ref().and_then(|job| Url::parse(&job.status_url).ok());
     let base = base.unwrap_or_else(|| server.settings.base_url.clone());

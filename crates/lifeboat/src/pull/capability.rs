@@ -77,7 +77,8 @@ impl Capability {
             return Err(PullError::Malformed { step: Step::Capabilities, what });
         }
         // Version 4.3 (R4B) differs from 4.0 in no resource that a summary holds.
-        if !statement.version.is_some_and(|version| version.starts_with("4.0") || version.starts_with("4.3")) {
+        if !statement.version.is_some_and(|version| version.starts_with("4.0") || version.starts_with("4.3"))
+        {
             return Err(PullError::NotR4);
         }
         let mut capability = Capability { date: fetched.date, ..Capability::default() };

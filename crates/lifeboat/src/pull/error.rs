@@ -223,7 +223,9 @@ pub enum PullError {
         what: String,
     },
     /// The server would answer another question than the one that is asked.
-    #[error("{step}: the server leaves out the search parameter `{parameter}` and would answer for everybody")]
+    #[error(
+        "{step}: the server leaves out the search parameter `{parameter}` and would answer for everybody"
+    )]
     ParameterIgnored {
         /// What was being done.
         step: Step,
@@ -312,28 +314,42 @@ impl PullError {
             PullError::Address { .. } | PullError::ContentType { .. } | PullError::NotR4 => {
                 "is `base_url` the address below which the server's /metadata lies?"
             }
-            PullError::PlainHttp { .. } => "use an https address, or allow plain http in the settings if the network is trusted",
-            PullError::Client { .. } => "check the certificate authority's file (PEM) and the proxy's address",
+            PullError::PlainHttp { .. } => {
+                "use an https address, or allow plain http in the settings if the network is trusted"
+            }
+            PullError::Client { .. } => {
+                "check the certificate authority's file (PEM) and the proxy's address"
+            }
             PullError::Connection { .. } => {
                 "is the server up, is the address right, and is its certificate signed by an authority that this machine or `ca_file` trusts?"
             }
-            PullError::ClientKey { .. } => "give a private key as JWK or PEM, on the curve P-384 or RSA of 2048 bits or more",
+            PullError::ClientKey { .. } => {
+                "give a private key as JWK or PEM, on the curve P-384 or RSA of 2048 bits or more"
+            }
             PullError::TokenRefused { .. } => {
                 "check the client's name, that the server has the public half of the key under the same key id, and the scope"
             }
-            PullError::Unauthorised { .. } => "check the credentials and, for a token from a file, that somebody renews it",
+            PullError::Unauthorised { .. } => {
+                "check the credentials and, for a token from a file, that somebody renews it"
+            }
             PullError::Refused { status, .. } if *status == StatusCode::FORBIDDEN => {
                 "the client needs the right to read and search (SMART: system/*.rs)"
             }
             PullError::Elsewhere { .. } => {
                 "if that is the same server under another name, correct the server's own base address or list it among the allowed origins"
             }
-            PullError::TokenElsewhere { .. } => "let the server keep exported files at its own address, or without tokens",
-            PullError::NotOffered { .. } => "choose the other mode (bulk or search), or have the server offer it",
+            PullError::TokenElsewhere { .. } => {
+                "let the server keep exported files at its own address, or without tokens"
+            }
+            PullError::NotOffered { .. } => {
+                "choose the other mode (bulk or search), or have the server offer it"
+            }
             PullError::ParameterIgnored { .. } => {
                 "the server has no such search parameter; load its search parameters, or use another mode"
             }
-            PullError::ExportIncomplete { .. } => "look at the server's log; accept export errors in the settings if they are known to be harmless",
+            PullError::ExportIncomplete { .. } => {
+                "look at the server's log; accept export errors in the settings if they are known to be harmless"
+            }
             PullError::TooManyGone { .. } => {
                 "check that the client may still see everything; if they are really gone, raise the limit for one pull"
             }

@@ -10,7 +10,10 @@ use flate2::write::MultiGzDecoder;
 use jiff::Timestamp;
 use lifeboat_plan::retry::retry_wait;
 use lifeboat_replica::ErrorClass;
-use reqwest::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, DATE, HeaderMap, LOCATION,
+    RETRY_AFTER,
+};
 use reqwest::{Method, Response, StatusCode};
 use url::Url;
 
@@ -33,13 +36,16 @@ pub(super) fn client(settings: &PullSettings) -> Result<reqwest::Client, PullErr
         .read_timeout(limits.idle_max)
         .no_proxy();
     if let Some(pem) = &settings.ca_pem {
-        let unusable =
-            |source: reqwest::Error| PullError::Client { what: "certificate authority", source: source.without_url() };
+        let unusable = |source: reqwest::Error| PullError::Client {
+            what: "certificate authority",
+            source: source.without_url(),
+        };
         let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(unusable)?;
         builder = builder.tls_certs_merge(certificates);
     }
     if let Some(address) = &settings.proxy {
-        let unusable = |source: reqwest::Error| PullError::Client { what: "proxy", source: source.without_url() };
+        let unusable =
+            |source: reqwest::Error| PullError::Client { what: "proxy", source: source.without_url() };
         builder = builder.proxy(reqwest::Proxy::all(address).map_err(unusable)?);
     }
     builder.build().map_err(|source| PullError::Client {

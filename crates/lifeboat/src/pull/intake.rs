@@ -102,7 +102,11 @@ impl<'a, S: RowKeys> Intake<'a, S> {
     }
 
     /// Takes a resource as it came.
-    pub(super) fn take(&mut self, resource: &[u8], place: impl FnOnce() -> Problem) -> Result<Taken, PullError> {
+    pub(super) fn take(
+        &mut self,
+        resource: &[u8],
+        place: impl FnOnce() -> Problem,
+    ) -> Result<Taken, PullError> {
         let Some(change) = self.read(resource, place) else { return Ok(Taken::Left) };
         let taken = match &change {
             RowChange::Put { key, unit, .. } => Taken::Kept { key: key.clone(), unit: unit.clone() },

@@ -143,13 +143,9 @@ fn signer_of_jwk(jwk: &Jwk) -> Result<Signer, &'static str> {
             let mut public = vec![4];
             public.extend_from_slice(&padded(&number(jwk.x.as_deref())?)?);
             public.extend_from_slice(&padded(&number(jwk.y.as_deref())?)?);
-            EcdsaKeyPair::from_private_key_and_public_key(
-                &ECDSA_P384_SHA384_FIXED_SIGNING,
-                &private,
-                &public,
-            )
-            .map(Signer::Es384)
-            .map_err(|_| "the parts of the JWK do not fit together")
+            EcdsaKeyPair::from_private_key_and_public_key(&ECDSA_P384_SHA384_FIXED_SIGNING, &private, &public)
+                .map(Signer::Es384)
+                .map_err(|_| "the parts of the JWK do not fit together")
         }
         Some("EC") => Err("the curve is not P-384"),
         Some("RSA") => {
@@ -203,7 +199,9 @@ fn signer_of_pem(text: &str) -> Result<Signer, &'static str> {
             .map(Signer::Rs384)
             .or_else(|_| elliptic().map(Signer::Es384))
             .map_err(|_| "it is neither a key on the curve P-384 nor RSA of 2048 bits or more"),
-        "ENCRYPTED PRIVATE KEY" => Err("it is encrypted; give the key itself, in a file that only the service can read"),
+        "ENCRYPTED PRIVATE KEY" => {
+            Err("it is encrypted; give the key itself, in a file that only the service can read")
+        }
         _ => Err("the PEM holds no private key"),
     }
 }
@@ -290,7 +288,10 @@ mod tests {
             (r#"{"kty":"EC","crv":"P-256"}"#, "the curve is not P-384"),
             (r#"{"kty":"oct"}"#, "its type is neither EC nor RSA"),
             (r#"{"keys":[{"kty":"EC"}]}"#, "the JWK set holds no private key"),
-            (r#"{"kty":"EC","crv":"P-384","x":"AA"}"#, "a part of the JWK is missing; a private key is needed"),
+            (
+                r#"{"kty":"EC","crv":"P-384","x":"AA"}"#,
+                "a part of the JWK is missing; a private key is needed",
+            ),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "the PEM holds no private key"),
         ];
         for (text, expected) in cases {

@@ -28,7 +28,7 @@ mod tests;
 
 use std::sync::atomic::Ordering;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lifeboat_feeds::RowKeys;
 
 use self::auth::Authority;
@@ -44,6 +44,9 @@ pub use self::settings::{
 };
 use crate::clock::practice_date;
 
+/// By how much a clock may have been set back without anything being made of it.
+const CLOCK_SLACK: SignedDuration = SignedDuration::from_mins(5);
+
 /// Pulls from one FHIR server.
 pub struct Puller {
     settings: PullSettings,
@@ -53,7 +56,9 @@ pub struct Puller {
 
 impl std::fmt::Debug for Puller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Puller").field("server", &http::origin(&self.settings.base_url)).finish_non_exhaustive()
+        f.debug_struct("Puller")
+            .field("server", &http::origin(&self.settings.base_url))
+            .finish_non_exhaustive()
     }
 }
 
@@ -160,10 +165,11 @@ async fn pull<S: RowKeys>(server: &Server<'_>, intake: &mut Intake<'_, S>) -> Re
 /// Says whether everything is to be asked for.
 fn due<S: RowKeys>(server: &Server<'_>, intake: &Intake<'_, S>) -> Extent {
     let cursor = &intake.cursor;
+    let every = server.settings.full_every;
     let recent = |at: Timestamp| {
         let age = server.now().duration_since(at);
         // A time that has not come yet means that a clock was set; everything is compared again.
-        !age.is_negative() && age.unsigned_abs() < server.settings.full_every
+        age >= -CLOCK_SLACK && age < SignedDuration::try_from(every).unwrap_or(SignedDuration::MAX)
     };
     match (&cursor.whole, cursor.full) {
         (Some(_), Some(at)) if recent(at) => Extent::Changes,

@@ -149,10 +149,11 @@ async fn read_page(server: &Server<'_>, call: &Call) -> Result<Page, PullError> 
 impl Page {
     /// Reads a Bundle.
     pub(super) fn of(step: &Step, fetched: Fetched) -> Result<Self, PullError> {
-        let bundle: Bundle = serde_json::from_slice(&fetched.body).map_err(|error| match error.classify() {
-            serde_json::error::Category::Eof => PullError::CutShort { step: step.clone() },
-            _ => PullError::Malformed { step: step.clone(), what: "the answer is not a Bundle" },
-        })?;
+        let bundle: Bundle =
+            serde_json::from_slice(&fetched.body).map_err(|error| match error.classify() {
+                serde_json::error::Category::Eof => PullError::CutShort { step: step.clone() },
+                _ => PullError::Malformed { step: step.clone(), what: "the answer is not a Bundle" },
+            })?;
         if bundle.kind.as_deref() != Some("Bundle") {
             let what = "the answer is not a Bundle";
             return Err(PullError::Malformed { step: step.clone(), what });
@@ -197,7 +198,8 @@ pub(super) fn type_and_id(address: &str) -> Option<(String, String)> {
     }
     let (before, id) = address.rsplit_once('/')?;
     let kind = before.rsplit('/').next()?;
-    let is_type = kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.bytes().all(|b| b.is_ascii_alphabetic());
+    let is_type =
+        kind.starts_with(|c: char| c.is_ascii_uppercase()) && kind.bytes().all(|b| b.is_ascii_alphabetic());
     (is_type && !id.is_empty()).then(|| (kind.to_owned(), id.to_owned()))
 }
 

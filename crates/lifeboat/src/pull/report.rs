@@ -88,10 +88,18 @@ impl fmt::Display for Note {
             Note::SharedNotOffered(kind) => {
                 write!(f, "{kind} cannot be searched for; records show the names that references carry")
             }
-            Note::AppointmentsNotOffered => f.write_str("appointments cannot be searched for; there are no day lists"),
-            Note::DeletionsOnlyByFull => f.write_str("the server does not list deletions; they are seen by the next full pull"),
-            Note::ChangesNotOffered => f.write_str("changes cannot be searched for; everything is fetched each time"),
-            Note::ExportErrors(count) => write!(f, "the export reported {count} errors of its own, which the settings accept"),
+            Note::AppointmentsNotOffered => {
+                f.write_str("appointments cannot be searched for; there are no day lists")
+            }
+            Note::DeletionsOnlyByFull => {
+                f.write_str("the server does not list deletions; they are seen by the next full pull")
+            }
+            Note::ChangesNotOffered => {
+                f.write_str("changes cannot be searched for; everything is fetched each time")
+            }
+            Note::ExportErrors(count) => {
+                write!(f, "the export reported {count} errors of its own, which the settings accept")
+            }
         }
     }
 }

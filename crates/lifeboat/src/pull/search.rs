@@ -358,7 +358,8 @@ fn is_about(summary: &[u8], patient: &[u8], id: &str) -> bool {
     let parse = |bytes| serde_json::from_slice::<serde_json::Value>(bytes).unwrap_or_default();
     let (summary, patient) = (parse(summary), parse(patient));
     let entries = summary["entry"].as_array().cloned().unwrap_or_default();
-    let mut patients = entries.iter().map(|entry| &entry["resource"]).filter(|one| one["resourceType"] == PATIENT);
+    let mut patients =
+        entries.iter().map(|entry| &entry["resource"]).filter(|one| one["resourceType"] == PATIENT);
     let (Some(about), None) = (patients.next(), patients.next()) else { return false };
     let identifiers = |one: &serde_json::Value| -> BTreeSet<(String, String)> {
         let all = one["identifier"].as_array().cloned().unwrap_or_default();
