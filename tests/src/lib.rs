@@ -5,6 +5,7 @@
 //! Nothing here looks inside a crate, uses the network beyond loopback, or writes outside a temporary folder.
 
 pub mod damage;
+pub mod fhir;
 pub mod http;
 pub mod practice;
 pub mod program;

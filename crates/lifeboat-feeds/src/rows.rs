@@ -328,6 +328,11 @@ pub trait LookUp {
 
     /// Returns the rows of a shared table whose keys begin with `beginning`, by key.
     fn rows_beginning<'a>(&'a self, table: &str, beginning: &str) -> Vec<RowRef<'a>>;
+
+    /// Returns every row of a shared table, by key; a feed that has documents of its shared rows needs it.
+    fn rows_of(&self, table: &str) -> Vec<RowRef<'_>> {
+        self.rows_beginning(table, "")
+    }
 }
 
 /// Shared rows held in memory are looked up by table and key.
@@ -344,6 +349,28 @@ impl LookUp for UnitRows {
         let rows = kept.rows.range::<str, _>(from).take_while(|(key, _)| key.starts_with(beginning));
         rows.map(|(key, values)| RowRef { columns: &kept.columns, key, values }).collect()
     }
+}
+
+/// Where changes of rows go, and how far they have come.
+pub trait RowSink {
+    /// Why a change cannot be kept.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Takes a change; it counts from the next commit on.
+    fn change(&mut self, change: RowChange) -> Result<(), Self::Error>;
+
+    /// Keeps everything that was taken since the last commit, together with the place reached, or nothing of it.
+    fn commit(&mut self, cursor: &[u8]) -> Result<(), Self::Error>;
+
+    /// Returns the place of the last commit.
+    fn cursor(&mut self) -> Result<Option<Vec<u8>>, Self::Error>;
+}
+
+/// A sink that can say which rows it keeps, for comparing them with a source that lists its own.
+pub trait RowKeys: RowSink {
+    /// Returns the keys of a table's rows that begin with `prefix`, whoever owns them, in any order; rows taken since the
+    /// last commit are among them.
+    fn keys(&mut self, table: &'static str, prefix: &str) -> Result<Vec<String>, Self::Error>;
 }
 
 #[cfg(test)]

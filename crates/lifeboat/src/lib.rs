@@ -13,6 +13,7 @@ pub mod error;
 pub mod events;
 pub mod keys;
 pub mod output;
+pub mod pull;
 pub mod replicas;
 pub mod restore;
 #[cfg(test)]
