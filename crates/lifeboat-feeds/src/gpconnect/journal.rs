@@ -123,6 +123,9 @@ pub(super) fn allergy_of(problem: &Value, subject: &Value) -> Value {
         "recordedDate": problem.get("recordedDate"),
         "note": [{"text": note}]
     });
+    if let Some(security) = problem.get("meta").and_then(|meta| meta.get("security")).cloned() {
+        super::value::put(&mut allergy, "meta", json!({"security": security}));
+    }
     for onset in ["onsetDateTime", "onsetAge", "onsetPeriod", "onsetRange", "onsetString"] {
         super::value::put(&mut allergy, onset, problem.get(onset).cloned().unwrap_or_default());
     }

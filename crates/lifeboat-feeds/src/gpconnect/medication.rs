@@ -3,21 +3,20 @@
 //! The record shows a course once, with how often and when last it was issued; every single issue is kept
 //! beside it in words. An issue, or an authorisation, that nothing links to a course stands alone, so that none is lost.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
 use super::common;
+use super::issues;
 use super::response::Response;
-use super::translation::Translation;
+use super::translation::{Translation, is_confidential};
 use super::value::{
     append, extend, extension, has_code, items, items_of, listed, make_list, note, put, rename, take,
     take_extensions, text,
 };
 use super::words;
 use crate::r4;
-
-const UK_CORE: &str = "https://fhir.hl7.org.uk/StructureDefinition";
 
 /// One course: places of what it is made of.
 #[derive(Default)]
@@ -30,15 +29,20 @@ struct Course {
 /// Translates all medication of a response.
 pub(super) fn translate(translation: &mut Translation<'_>, wanted: &dyn Fn(usize) -> bool) {
     for course in courses(translation.response, wanted) {
-        let (Some(first), extra) =
-            (course.plan.or(course.statement).or(course.issues.first().copied()), &course)
-        else {
-            continue;
-        };
-        let resource = match (extra.plan, extra.statement) {
-            (None, Some(statement)) if extra.issues.is_empty() => alone(translation, statement),
+        let parts =
+            [course.plan, course.statement].into_iter().flatten().chain(course.issues.iter().copied());
+        let parts: Vec<usize> = parts.collect();
+        let Some(first) = parts.first().copied() else { continue };
+        let mut resource = match (course.plan, course.statement) {
+            (None, Some(statement)) => alone(translation, statement),
             _ => prescription(translation, &course, first),
         };
+        // What is said of one part of a course as confidential holds for all of it.
+        let is_marked = |at: &usize| is_confidential(&translation.response.entries[*at].resource);
+        if let Some(marked) = parts.iter().copied().find(is_marked) {
+            let meta = &translation.response.entries[marked].resource["meta"];
+            put(&mut resource, "meta", json!({"security": meta["security"]}));
+        }
         translation.push(first, resource);
     }
 }
@@ -91,52 +95,25 @@ fn alone(translation: &mut Translation<'_>, at: usize) -> Value {
         make_list(&mut statement, list);
     }
     tell_agency(&mut statement);
-    last_issued(&mut statement, Vec::new());
+    issues::last_issued(&mut statement, Vec::new());
     statement
 }
 
 /// Translates a course that has an authorisation, or an issue.
 fn prescription(translation: &mut Translation<'_>, course: &Course, first: usize) -> Value {
     let mut request = request(translation, first);
-    let mut last_dates: Vec<String> = Vec::new();
     if let Some(at) = course.statement.filter(|at| *at != first) {
         let statement = translation.common(at);
         merge_statement(&mut request, statement);
     }
-    let issues: Vec<usize> = course.issues.iter().copied().filter(|at| *at != first).collect();
-    let mut told: BTreeMap<(String, String, String), usize> = BTreeMap::new();
-    for at in &issues {
-        let issue = translation.common(*at);
-        let date = issue_date(&issue).unwrap_or_default().to_owned();
-        let start = issue_start(&issue).unwrap_or_default().to_owned();
-        last_dates.push(date.clone());
-        *told.entry((date, start, issue_words(&issue, &request))).or_default() += 1;
-    }
-    let only = issues.first().filter(|_| issues.len() == 1).copied();
-    let said_by_course = only.is_some_and(|at| {
-        let issue = translation.common(at);
-        let last = extension(&request, "LastIssueDate").and_then(|found| text(found, "valueDateTime"));
-        let supply =
-            |holder: &Value, name: &str| holder["dispenseRequest"].get(name).and_then(words::quantity);
-        let same = |name: &str| supply(&issue, name) == supply(&request, name);
-        let ends = issue["dispenseRequest"]["validityPeriod"].get("end").is_some();
-        let plain = issue_words(&issue, &request).matches(':').count() <= 1 && !ends;
-        plain
-            && same("quantity")
-            && same("expectedSupplyDuration")
-            && last.map(words::day) == issue_date(&issue).map(words::day)
-    });
-    for ((_, _, words), times) in told.into_iter().filter(|_| !said_by_course) {
-        let words = if times > 1 { format!("{words} ({times} times)") } else { words };
-        extend(&mut request, "issue", &words);
-    }
+    let others: Vec<usize> = course.issues.iter().copied().filter(|at| *at != first).collect();
+    let mut dates = issues::tell(translation, &mut request, &others);
     if course.plan.is_none() {
-        last_dates.extend(issue_date(&request).map(str::to_owned));
+        dates.extend(issues::date(&request).map(str::to_owned));
     }
-    drop_repeated_end(&mut request);
-    let count = if course.plan.is_none() { course.issues.len() } else { issues.len() };
-    repeat_information(&mut request, count);
-    last_issued(&mut request, last_dates);
+    issues::drop_repeated_end(&mut request);
+    issues::repeat_information(&mut request, course.issues.len());
+    issues::last_issued(&mut request, dates);
     tell_agency(&mut request);
     request
 }
@@ -238,24 +215,6 @@ fn status_reason(request: &mut Value, reason: &Value) {
     }
     let url = reason.get("url").cloned();
     append(request, "extension", (!kept.is_empty()).then(|| json!({"url": url, "extension": kept})));
-}
-
-/// Leaves out on which day the status changed where that is the day on which the course ended.
-fn drop_repeated_end(request: &mut Value) {
-    let end = request["dispenseRequest"]["validityPeriod"].get("end").and_then(Value::as_str).map(words::day);
-    for mut reason in take_extensions(request, "MedicationStatusReason") {
-        let is_end = |part: &Value| {
-            text(part, "url") == Some("statusChangeDate")
-                && text(part, "valueDateTime").map(words::day) == end
-        };
-        let parts = listed(take(&mut reason, "extension"));
-        let kept: Vec<Value> =
-            items(&parts).iter().filter(|part| end.is_none() || !is_end(part)).cloned().collect();
-        if !kept.is_empty() {
-            put(&mut reason, "extension", Value::Array(kept));
-            append(request, "extension", [reason]);
-        }
-    }
 }
 
 /// Mends what a request says about the supply, and brings the quantity's text to where it is seen.
@@ -366,106 +325,11 @@ fn merge_dates(request: &mut Value, statement: &Value) {
     }
 }
 
-fn dose_words(dose: &Value) -> Option<String> {
+/// Returns a dose in words, whatever parts it is told in.
+pub(super) fn dose_words(dose: &Value) -> Option<String> {
     let parts = ["text", "patientInstruction"].into_iter().filter_map(|name| text(dose, name));
     let words = parts.collect::<Vec<_>>().join("; ");
     (!words.is_empty()).then_some(words)
-}
-
-fn issue_date(issue: &Value) -> Option<&str> {
-    text(issue, "authoredOn").or_else(|| issue_start(issue))
-}
-
-fn issue_start(issue: &Value) -> Option<&str> {
-    let validity = issue.get("dispenseRequest").and_then(|dispense| dispense.get("validityPeriod"));
-    validity.and_then(|validity| text(validity, "start"))
-}
-
-/// Returns an issue in words: its day, quantity, and what differs from the course.
-fn issue_words(issue: &Value, course: &Value) -> String {
-    let date = issue_date(issue).map_or_else(|| "Date not recorded".to_owned(), words::day);
-    let mut said = Vec::new();
-    let start = issue_start(issue).map(words::day);
-    said.extend(start.filter(|start| *start != date).map(|start| format!("from {start}")));
-    let dispense = issue.get("dispenseRequest").unwrap_or(&Value::Null);
-    said.extend(dispense.get("quantity").and_then(words::quantity));
-    said.extend(dispense.get("expectedSupplyDuration").and_then(words::quantity));
-    if let Some(end) = dispense.get("validityPeriod").and_then(|period| text(period, "end")) {
-        said.push(format!("until {}", words::day(end)));
-    }
-    let doses = |holder: &Value| {
-        items_of(holder, "dosageInstruction").iter().filter_map(dose_words).collect::<Vec<_>>()
-    };
-    if doses(issue) != doses(course) {
-        said.extend(doses(issue));
-    }
-    let known: Vec<&str> = words::notes(course).collect();
-    said.extend(words::notes(issue).filter(|text| !known.contains(text)).map(str::to_owned));
-    let status = text(issue, "status").filter(|status| !matches!(*status, "active" | "completed"));
-    said.extend(status.map(|status| format!("status {status}")));
-    for reason in items_of(issue, "extension")
-        .iter()
-        .filter(|part| text(part, "url").is_some_and(|url| url.contains("StatusReason")))
-    {
-        let parts = items_of(reason, "extension").iter().filter_map(|part| part.get("valueCodeableConcept"));
-        said.extend(parts.filter_map(words::concept));
-    }
-    for who in ["requester", "recorder"] {
-        let agent = issue.get(who).map(|asked| asked.get("agent").unwrap_or(asked));
-        let of_course = course.get(who).map(|asked| asked.get("agent").unwrap_or(asked));
-        let name = agent.and_then(|agent| text(agent, "display"));
-        said.extend(
-            name.filter(|name| of_course.and_then(|agent| text(agent, "display")) != Some(name))
-                .map(str::to_owned),
-        );
-    }
-    if said.is_empty() { date } else { format!("{date}: {}", said.join(", ")) }
-}
-
-/// Rewrites how often a course may be and was issued in the way of UK Core.
-fn repeat_information(request: &mut Value, issues: usize) {
-    let mut parts = Vec::new();
-    let mut issued = None;
-    for information in take_extensions(request, "MedicationRepeatInformation") {
-        for part in items_of(&information, "extension") {
-            let number = super::value::value_of(part).map(|(_, value)| value.clone()).unwrap_or_default();
-            match text(part, "url") {
-                Some("numberOfRepeatPrescriptionsIssued" | "numberOfPrescriptionsIssued") => {
-                    issued = Some(number)
-                }
-                Some("numberOfRepeatPrescriptionsAllowed" | "numberOfPrescriptionsAllowed")
-                    if number.is_number() =>
-                {
-                    let mut dispense = take(request, "dispenseRequest");
-                    if !dispense.is_object() {
-                        dispense = json!({});
-                    }
-                    put(&mut dispense, "numberOfRepeatsAllowed", number);
-                    put(request, "dispenseRequest", dispense);
-                }
-                _ => parts.push(part.clone()),
-            }
-        }
-    }
-    let counted = (issues > 0).then(|| json!(issues));
-    if let Some(number) = issued.or(counted) {
-        parts.insert(0, json!({"url": "numberOfPrescriptionsIssued", "valueUnsignedInt": number}));
-    }
-    let url = format!("{UK_CORE}/Extension-UKCore-MedicationRepeatInformation");
-    append(request, "extension", (!parts.is_empty()).then(|| json!({"url": url, "extension": parts})));
-}
-
-/// Says when a course was issued last: as the source says, or by its issues.
-fn last_issued(request: &mut Value, dates: Vec<String>) {
-    let mut said = None;
-    for extension in take_extensions(request, "LastIssueDate") {
-        said = said.or_else(|| text(&extension, "valueDateTime").map(str::to_owned));
-    }
-    let newest = dates.into_iter().filter(|date| !date.is_empty()).max();
-    if let Some(date) = said.or(newest) {
-        let url = format!("{UK_CORE}/Extension-UKCore-MedicationPrescribingLastIssuedDate");
-        append(request, "extension", [json!({"url": url, "valueDateTime": date})]);
-    }
 }
 
 /// Says that a medicine was prescribed elsewhere; that the practice prescribed it goes without saying.

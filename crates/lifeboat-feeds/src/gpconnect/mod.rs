@@ -14,6 +14,7 @@ mod consultation;
 mod corpus_tests;
 #[cfg(test)]
 mod hostile_tests;
+mod issues;
 mod journal;
 mod lists;
 mod medication;
@@ -274,9 +275,9 @@ fn one(translation: &mut Translation<'_>, at: usize, around: &Around<'_>) {
         }
         "Condition" => {
             let condition = clinical::condition(translation, at);
-            if around.known.lacks(&condition) && !translation::is_confidential(&condition) {
+            if around.known.lacks(&condition) {
                 let subject = translation.document.subject();
-                translation.document.push(journal::allergy_of(&condition, &subject));
+                translation.push_in(SectionId::Allergies, at, journal::allergy_of(&condition, &subject));
             }
             condition
         }

@@ -421,6 +421,61 @@ fn what_the_source_marks_as_confidential_follows_the_sites_rule() {
 }
 
 #[test]
+fn what_is_confidential_is_not_told_by_what_refers_to_it_either() {
+    let mark = |mut resource: Value| {
+        resource["meta"] = json!({"security": [{"code": "R"}]});
+        resource
+    };
+    let secret = mark(
+        json!({"resourceType": "Condition", "id": "c", "clinicalStatus": "active", "code": snomed("91935009", "Allergy to secrets"), "subject": {"reference": "Patient/2"}}),
+    );
+    let plain = json!({"resourceType": "Condition", "id": "d", "clinicalStatus": "active", "code": snomed("1", "Plain"), "subject": {"reference": "Patient/2"},
+        "extension": [{"url": "Extension-CareConnect-RelatedClinicalContent-1", "valueReference": {"reference": "Condition/c"}}]});
+    let [medicine, plan, mut issue, _, statement] = course();
+    issue["note"] = json!([{"text": "Allergy to secrets"}]);
+    let parts = [
+        secret,
+        plain,
+        medicine,
+        plan,
+        mark(issue),
+        statement,
+        list(PROBLEMS, &["Condition/c", "Condition/d"]),
+        list(MEDICATION, &["MedicationStatement/s"]),
+        list(ALLERGIES, &[]),
+    ];
+    let (record, view, translated) = read(&parts);
+    assert!(!String::from_utf8_lossy(&translated.document).contains("secrets"));
+    assert_eq!(state(&record, SectionId::RepeatMedication), (SectionState::Withheld, 0));
+    assert_eq!(view.allergies.words(), "Allergies unavailable");
+    let keep = Rules { confidential: Confidential::Keep, ..Rules::default() };
+    let kept = super::tests::translated(&parts, &keep);
+    let marked = resources(&kept).iter().filter(|one| one["meta"]["security"][0]["code"] == "R").count();
+    assert_eq!(marked, 3, "the problem, the allergy that it is, and the course");
+}
+
+#[test]
+fn the_only_issue_of_a_course_is_told_when_it_differs() {
+    let [medicine, plan, _, issue, mut statement] = course();
+    statement["extension"] = json!([{"url": "https://x/Extension-CareConnect-GPC-MedicationStatementLastIssueDate-1", "valueDateTime": "2026-02-05"}]);
+    let mut same = issue.clone();
+    same["dosageInstruction"] = plan["dosageInstruction"].clone();
+    for (issue, is_told) in [(issue, true), (same, false)] {
+        let parts = [
+            medicine.clone(),
+            plan.clone(),
+            issue,
+            statement.clone(),
+            list(MEDICATION, &["MedicationStatement/s"]),
+        ];
+        let shown = words(&read(&parts).1, SectionId::RepeatMedication);
+        assert_eq!(shown.contains("24 units at night"), is_told, "{shown}");
+        assert_eq!(shown.contains("Issue: "), is_told, "{shown}");
+        assert!(shown.contains("05-Feb-2026"), "{shown}");
+    }
+}
+
+#[test]
 fn an_excluded_patient_has_no_document_and_somebody_elses_item_is_left_out() {
     let rules = Rules { excluded: ["9990000018".to_owned()].into(), ..Rules::default() };
     assert!(resources(&translated(&[list(ALLERGIES, &[])], &rules)).is_empty());

@@ -4,6 +4,7 @@ use lifeboat_clinical::PartialDate;
 use serde_json::Value;
 
 use super::response::{Entry, Response};
+use super::translation::is_confidential;
 use super::value::{codings, extension, items, items_of, scalar, text, value_of};
 
 /// Codes that say that an entry lost its code when the record was transferred from another system.
@@ -111,6 +112,9 @@ pub(super) fn medicine(response: &Response, resource: &Value, from: usize) -> Op
 /// Returns an item in a few words: what it is, its value, and what was written beside it.
 pub(super) fn item(response: &Response, at: usize) -> Option<String> {
     let Entry { kind, resource, .. } = response.entries.get(at)?;
+    if is_confidential(resource) {
+        return Some("(an item that is marked as confidential)".to_owned());
+    }
     let code = || resource.get("code").and_then(concept);
     let first = |member: &str| items_of(resource, member).iter().find_map(concept);
     let words = |parts: Vec<Option<String>>| {
