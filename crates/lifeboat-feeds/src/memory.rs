@@ -130,7 +130,7 @@ impl LookUp for MemoryRows {
         self.unit(&Unit::Shared)?.row(table, key)
     }
 
-    fn rows_of(&self, table: &str) -> Vec<RowRef<'_>> {
-        self.unit(&Unit::Shared).map(|rows| rows.rows(table).collect()).unwrap_or_default()
+    fn rows_beginning<'a>(&'a self, table: &str, beginning: &str) -> Vec<RowRef<'a>> {
+        self.unit(&Unit::Shared).map(|rows| rows.rows_beginning(table, beginning)).unwrap_or_default()
     }
 }
