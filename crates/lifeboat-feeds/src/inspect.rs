@@ -193,23 +193,43 @@ pub fn inspect(feeds: &[&dyn TableFeed], source: &dyn SourceFiles, options: &Ins
         encrypted: recognition.encrypted,
         ..Inspection::default()
     };
-    let mut problems = Problems::default();
     match recognition.format {
         Err(why) => inspection.not_recognised = Some(why.to_string()),
-        Ok(format) => {
-            inspection.format = Some(format);
-            match feeds.iter().find(|feed| feed.format() == format) {
-                Some(feed) => tables::inspect(*feed, source, options, &mut inspection, &mut problems),
-                None => documents::inspect(format, source, options, &mut inspection, &mut problems),
-            }
-        }
+        Ok(format) => look_through(format, feeds, source, options, &mut inspection),
     }
     if inspection.encrypted > 0 {
         let text = format!("{} encrypted files: decrypt them first", inspection.encrypted);
         inspection.left_out.push(text);
     }
-    inspection.problems = problems.counted();
     inspection
+}
+
+/// Looks a source through as one of a format that is known beforehand.
+pub fn inspect_as(
+    format: Format,
+    feeds: &[&dyn TableFeed],
+    source: &dyn SourceFiles,
+    options: &InspectOptions,
+) -> Inspection {
+    let mut inspection = Inspection::default();
+    look_through(format, feeds, source, options, &mut inspection);
+    inspection
+}
+
+fn look_through(
+    format: Format,
+    feeds: &[&dyn TableFeed],
+    source: &dyn SourceFiles,
+    options: &InspectOptions,
+    inspection: &mut Inspection,
+) {
+    let mut problems = Problems::default();
+    inspection.format = Some(format);
+    match feeds.iter().find(|feed| feed.format() == format) {
+        Some(feed) => tables::inspect(*feed, source, options, inspection, &mut problems),
+        None => documents::inspect(format, source, options, inspection, &mut problems),
+    }
+    inspection.problems = problems.counted();
 }
 
 /// How many kinds of problem are told apart.
