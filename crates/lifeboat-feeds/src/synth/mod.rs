@@ -5,6 +5,7 @@
 //! A practice's later extracts (`delta` 1, 2, …) hold what changed since the one before.
 
 mod rowset;
+pub mod vision;
 
 use std::io::{self, Write};
 

@@ -41,6 +41,9 @@ struct Named {
     exported: DateTime,
 }
 
+/// Files of an extract by practice, kind and day, in the batches that they make.
+type Days = BTreeMap<(String, &'static str, jiff::civil::Date), Vec<Vec<(usize, Named)>>>;
+
 /// Reads the name of a file of an extract.
 fn named(name: &str) -> Option<Named> {
     let stem = name.len().checked_sub(4).filter(|at| name.is_char_boundary(*at))?;
@@ -68,7 +71,7 @@ pub(super) fn batches(files: &[FileFacts], heads: &dyn ReadHead) -> Vec<Batch> {
         (one.exported, &one.table, &files[*a].path).cmp(&(two.exported, &two.table, &files[*b].path))
     });
     // A second file of a table begins the next batch of its day.
-    let mut open: BTreeMap<(String, &str, jiff::civil::Date), Vec<Vec<(usize, Named)>>> = BTreeMap::new();
+    let mut open = Days::new();
     for (at, name) in found {
         let day = open.entry((name.practice.clone(), name.kind, name.exported.date())).or_default();
         let fits = |group: &Vec<(usize, Named)>| group.iter().all(|(_, other)| other.table != name.table);
