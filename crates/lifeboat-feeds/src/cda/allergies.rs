@@ -12,9 +12,11 @@ use super::xml::Element;
 use crate::r4;
 
 /// Substances that are no substance in particular.
-const ANY_SUBSTANCE: &[&str] = &["105590001", "410942007", "373873005", "762766007", "419199007", "416098002"];
+const ANY_SUBSTANCE: &[&str] =
+    &["105590001", "410942007", "373873005", "762766007", "419199007", "416098002"];
 /// Codes that say by themselves that no allergy is known.
-const NONE_KNOWN: &[&str] = &["716186003", "160244002", "409137002", "429625007", "428607008", "1003774007", "428197003"];
+const NONE_KNOWN: &[&str] =
+    &["716186003", "160244002", "409137002", "429625007", "428607008", "1003774007", "428197003"];
 
 /// Makes items of an allergy concern, or of an allergy without one.
 pub(super) fn map(translation: &mut Translation<'_>, entry: &Element, _: SectionId) -> Option<()> {
@@ -115,7 +117,9 @@ fn code(
         return Code { concept, names_one: false };
     }
     let substance_code = substance.and_then(|substance| substance.child("code"));
-    let name = substance.and_then(|substance| substance.child("name")).and_then(|name| translation.words(Some(name)));
+    let name = substance
+        .and_then(|substance| substance.child("name"))
+        .and_then(|name| translation.words(Some(name)));
     let is_any = substance_code
         .and_then(|code| code.attribute("code"))
         .is_none_or(|code| ANY_SUBSTANCE.contains(&code));
@@ -127,12 +131,13 @@ fn code(
         return Code { concept: r4::concept(vec![coding], words().as_deref()), names_one: false };
     }
     let mut concept = named.unwrap_or_else(|| json!({"coding": []}));
-    if let Some(name) = name.filter(|_| concept["text"].is_null() || concept["coding"].as_array().is_none_or(Vec::is_empty)) {
+    if let Some(name) =
+        name.filter(|_| concept["text"].is_null() || concept["coding"].as_array().is_none_or(Vec::is_empty))
+    {
         concept["text"] = json!(name);
     }
-    let says_nothing = |concept: &Value| {
-        concept["text"].is_null() && concept["coding"].as_array().is_none_or(Vec::is_empty)
-    };
+    let says_nothing =
+        |concept: &Value| concept["text"].is_null() && concept["coding"].as_array().is_none_or(Vec::is_empty);
     if says_nothing(&concept) {
         // Without a substance, the kind of allergy or the words of the entry are what is known.
         let kind = translation.concept(value);
@@ -152,7 +157,9 @@ fn code(
 /// Returns the statement that no allergy of a kind is known.
 fn none_of(kind: &str) -> Option<(&'static str, &'static str)> {
     Some(match kind {
-        "419199007" | "420134006" | "418038007" | "106190000" | "609328004" | "" => ("716186003", "No known allergy"),
+        "419199007" | "420134006" | "418038007" | "106190000" | "609328004" | "" => {
+            ("716186003", "No known allergy")
+        }
         "416098002" | "419511003" | "59037007" | "609433001" => ("409137002", "No known drug allergy"),
         "414285001" | "418471000" | "235719002" => ("429625007", "No known food allergy"),
         "426232007" | "232347008" => ("428607008", "No known environmental allergy"),
@@ -191,7 +198,8 @@ fn clinical_status(entry: &Element, concern: Option<&Element>, when: &super::tra
 }
 
 fn verification(entry: &Element, concern: Option<&Element>, is_refuted: bool) -> Value {
-    let status = |entry: &Element| entry.child("statusCode").is_some_and(|status| status.is("code", "nullified"));
+    let status =
+        |entry: &Element| entry.child("statusCode").is_some_and(|status| status.is("code", "nullified"));
     let is_void = status(entry) || concern.is_some_and(status);
     let code = match (is_void, is_refuted) {
         (true, _) => "entered-in-error",
@@ -228,7 +236,9 @@ fn reactions(translation: &mut Translation<'_>, entry: &Element) -> Vec<Value> {
             }));
         }
     }
-    if reactions.is_empty() && let Some((severity, written)) = overall {
+    if reactions.is_empty()
+        && let Some((severity, written)) = overall
+    {
         reactions.push(json!({"severity": severity, "note": r4::notes([written.as_deref()])}));
     }
     reactions

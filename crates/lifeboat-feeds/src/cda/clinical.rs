@@ -54,7 +54,12 @@ const KINDS: &[Kind] = &[
     },
     Kind { loinc: &["30954-2"], sections: &[S::Results], name: "Results", map: observations::map },
     Kind { loinc: &["8716-3"], sections: &[S::Observations], name: "Vital signs", map: observations::map },
-    Kind { loinc: &["29762-2"], sections: &[S::SocialHistory], name: "Social history", map: observations::map },
+    Kind {
+        loinc: &["29762-2"],
+        sections: &[S::SocialHistory],
+        name: "Social history",
+        map: observations::map,
+    },
     Kind {
         loinc: &["47420-5", "10190-7"],
         sections: &[S::SocialHistory],
@@ -72,7 +77,12 @@ const KINDS: &[Kind] = &[
         name: "Advance directives",
         map: observations::map,
     },
-    Kind { loinc: &["46264-8"], sections: &[S::OtherItems], name: "Medical equipment", map: events::map_device },
+    Kind {
+        loinc: &["46264-8"],
+        sections: &[S::OtherItems],
+        name: "Medical equipment",
+        map: events::map_device,
+    },
 ];
 
 const OTHER: Kind = Kind { loinc: &[], sections: &[S::OtherItems], name: "Section", map: |_, _, _| None };
@@ -80,12 +90,13 @@ const OTHER: Kind = Kind { loinc: &[], sections: &[S::OtherItems], name: "Sectio
 /// Translates a document.
 pub(super) fn translate(root: &Element, rules: &Rules) -> Result<Translated, Problem> {
     let malformed = |why: &str| Problem::at("recordTarget", Reason::Malformed(why.to_owned()));
-    let role = root.path(&["recordTarget", "patientRole"]).ok_or_else(|| malformed("the document names no patient"))?;
+    let role = root
+        .path(&["recordTarget", "patientRole"])
+        .ok_or_else(|| malformed("the document names no patient"))?;
     if root.all("recordTarget").count() > 1 {
         return Err(malformed("the document is about more than one patient"));
     }
-    let (id, nhs) =
-        patient::identify(role).ok_or_else(|| malformed("the patient has no identifier"))?;
+    let (id, nhs) = patient::identify(role).ok_or_else(|| malformed("the patient has no identifier"))?;
     if nhs.is_some_and(|number| rules.excluded.contains(&number)) {
         return Ok(nobody());
     }
@@ -140,11 +151,13 @@ fn body(translation: &mut Translation<'_>, root: &Element, made: Option<&str>) {
 /// Keeps a body that is not structured, such as a scanned page, as a document.
 fn unstructured(translation: &mut Translation<'_>, root: &Element, body: &Element, made: Option<&str>) {
     translation.place = "nonXMLBody";
-    translation.problem(Reason::Malformed("the body is not structured; it is kept as one document".to_owned()));
+    translation
+        .problem(Reason::Malformed("the body is not structured; it is kept as one document".to_owned()));
     let Some(text) = body.child("text") else { return };
     let title = root.child("title").and_then(Element::own_text);
     let media = text.attribute("mediaType");
-    let is_text = text.attribute("representation") != Some("B64") && media.is_none_or(|kind| kind.starts_with("text/"));
+    let is_text =
+        text.attribute("representation") != Some("B64") && media.is_none_or(|kind| kind.starts_with("text/"));
     let written = text.own_text();
     let reference = text.child("reference").and_then(|reference| reference.attribute("value"));
     let data: Option<String> = written.as_ref().filter(|_| !is_text).map(|data| data.replace(' ', ""));
@@ -300,7 +313,9 @@ fn allergy_lines(translation: &Translation<'_>, section: &Element) -> Vec<String
     for block in translation.narratives.blocks(text) {
         match block {
             Block::Table(table) => lines.extend(table.rows.iter().map(|row| table.line(row))),
-            Block::Text { text, .. } => lines.extend(text.lines().map(|line| line.trim_start_matches("- ").to_owned())),
+            Block::Text { text, .. } => {
+                lines.extend(text.lines().map(|line| line.trim_start_matches("- ").to_owned()))
+            }
             Block::Heading { text, .. } => lines.push(text),
         }
     }

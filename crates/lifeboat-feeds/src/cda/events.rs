@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::medication::words_of;
 use super::observations::put_value;
 use super::problems;
-use super::translation::{Translation, is_negated, is_statement, observed, quantity_text, related, spoken_name, who};
+use super::translation::{
+    Translation, is_negated, is_statement, observed, quantity_text, related, spoken_name, who,
+};
 use super::xml::Element;
 use crate::r4;
 
@@ -50,7 +52,8 @@ pub(super) fn map_procedure(translation: &mut Translation<'_>, entry: &Element, 
 /// Returns the value of an observation as text.
 fn value_words(item: &Value) -> Option<String> {
     let members = item.as_object()?;
-    let (_, value) = members.iter().find(|(name, _)| name.starts_with("value") || *name == "dataAbsentReason")?;
+    let (_, value) =
+        members.iter().find(|(name, _)| name.starts_with("value") || *name == "dataAbsentReason")?;
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Object(object) if object.contains_key("value") => {
@@ -90,18 +93,21 @@ fn reasons(translation: &Translation<'_>, entry: &Element) -> Vec<Value> {
 /// Returns the name of the place where something happened.
 fn place(entry: &Element) -> Option<String> {
     let places = entry.all("participant").filter(|participant| participant.is("typeCode", "LOC"));
-    places.filter_map(|participant| participant.path(&["participantRole", "playingEntity", "name"])).find_map(spoken_name)
+    places
+        .filter_map(|participant| participant.path(&["participantRole", "playingEntity", "name"]))
+        .find_map(spoken_name)
 }
 
 fn device_name(translation: &Translation<'_>, participant: &Element) -> Option<String> {
-    let role = participant.child("participantRole").filter(|_| {
-        matches!(participant.attribute("typeCode"), Some("DEV" | "PRD"))
-    })?;
+    let role = participant
+        .child("participantRole")
+        .filter(|_| matches!(participant.attribute("typeCode"), Some("DEV" | "PRD")))?;
     let device = role.child("playingDevice")?;
     let named = words_of(translation.concept(device.child("code")));
     let model = device.child("manufacturerModelName").and_then(Element::own_text);
     let udi = role.all("id").find_map(|id| id.attribute("extension"));
-    let parts: Vec<String> = [named, model, udi.map(|udi| format!("identifier {udi}"))].into_iter().flatten().collect();
+    let parts: Vec<String> =
+        [named, model, udi.map(|udi| format!("identifier {udi}"))].into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
@@ -152,7 +158,8 @@ pub(super) fn map_plan(translation: &mut Translation<'_>, entry: &Element, _: Se
         }
         return found;
     }
-    let product = entry.find("manufacturedMaterial").and_then(|material| translation.concept(material.child("code")));
+    let product =
+        entry.find("manufacturedMaterial").and_then(|material| translation.concept(material.child("code")));
     let what = words_of(product.or_else(|| translation.concept(entry.child("code"))));
     let said = translation.words(entry.child("text"));
     let title = what.clone().or_else(|| said.clone())?;
@@ -221,10 +228,9 @@ pub(super) fn map_family(translation: &mut Translation<'_>, entry: &Element, _: 
             continue;
         }
         let when = translation.when(observation.child("effectiveTime"));
-        let age = observed(observation, &["445518008", "397659008"]).find_map(|age| quantity_text(age.child("value")?));
-        let has_died = observation
-            .all("entryRelationship")
-            .any(|relation| relation.is("typeCode", "CAUS"));
+        let age = observed(observation, &["445518008", "397659008"])
+            .find_map(|age| quantity_text(age.child("value")?));
+        let has_died = observation.all("entryRelationship").any(|relation| relation.is("typeCode", "CAUS"));
         conditions.push(json!({
             "code": code,
             "onsetString": age.map(|age| format!("age {age}")).or_else(|| when.any().map(str::to_owned)),
@@ -235,7 +241,8 @@ pub(super) fn map_family(translation: &mut Translation<'_>, entry: &Element, _: 
         return None;
     }
     let born = translation.moment(person.and_then(|person| person.child("birthTime")));
-    let is_dead = person.and_then(|person| person.child("deceasedInd")).is_some_and(|flag| flag.is("value", "true"));
+    let is_dead =
+        person.and_then(|person| person.child("deceasedInd")).is_some_and(|flag| flag.is("value", "true"));
     let item = json!({
         "resourceType": "FamilyMemberHistory",
         "status": "completed",

@@ -94,7 +94,9 @@ fn material(entry: &Element) -> Option<&Element> {
     let product = entry
         .path(&["consumable", "manufacturedProduct"])
         .or_else(|| entry.path(&["product", "manufacturedProduct"]))?;
-    product.elements().find(|element| element.name().starts_with("manufactured") && element.name() != "manufacturerOrganization")
+    product.elements().find(|element| {
+        element.name().starts_with("manufactured") && element.name() != "manufacturerOrganization"
+    })
 }
 
 /// Returns the product that a statement is about.
@@ -155,18 +157,26 @@ fn dose(translation: &Translation<'_>, entry: &Element) -> Dose {
     parts.extend(unit.map(|unit| format!("form: {unit}")));
     if let Some(most) = entry.child("maxDoseQuantity") {
         let part = |name| most.child(name).and_then(quantity_text);
-        parts.extend(part("numerator").zip(part("denominator")).map(|(dose, in_time)| format!("at most {dose} in {in_time}")));
+        parts.extend(
+            part("numerator")
+                .zip(part("denominator"))
+                .map(|(dose, in_time)| format!("at most {dose} in {in_time}")),
+        );
     }
     if entry.child("precondition").is_some() {
         let criterion = entry.path(&["precondition", "criterion"]);
         let what = criterion.and_then(|criterion| {
-            translation.words(criterion.child("text")).or_else(|| words_of(translation.concept(criterion.child("value"))))
+            translation
+                .words(criterion.child("text"))
+                .or_else(|| words_of(translation.concept(criterion.child("value"))))
         });
         parts.push(what.map_or_else(|| "as needed".to_owned(), |what| format!("as needed: {what}")));
     }
     let structured = (!parts.is_empty()).then(|| parts.join(", "));
     match sig {
-        Some(sig) => Dose { text: Some(sig), structured: structured.map(|said| format!("Dose in parts: {said}")) },
+        Some(sig) => {
+            Dose { text: Some(sig), structured: structured.map(|said| format!("Dose in parts: {said}")) }
+        }
         None => Dose { text: structured, structured: None },
     }
 }
@@ -198,7 +208,8 @@ fn dispensed(translation: &mut Translation<'_>, supplies: &[&Element]) -> Vec<St
         let when = translation.when(supply.child("effectiveTime"));
         let quantity = supply.child("quantity").and_then(quantity_text);
         let by = supply.child("performer").and_then(who);
-        let parts: Vec<String> = [when.any().map(str::to_owned), quantity, by].into_iter().flatten().collect();
+        let parts: Vec<String> =
+            [when.any().map(str::to_owned), quantity, by].into_iter().flatten().collect();
         if !parts.is_empty() {
             said.push(format!("Dispensed: {}", parts.join(", ")));
         }
@@ -209,7 +220,8 @@ fn dispensed(translation: &mut Translation<'_>, supplies: &[&Element]) -> Vec<St
 fn dispense(supplies: &[&Element], course: &When) -> Value {
     let order = supplies.iter().find(|supply| !supply.is("moodCode", "EVN"));
     let read = order.and_then(|supply| supply.child("quantity")).and_then(quantity);
-    let repeats = order.and_then(|supply| supply.child("repeatNumber")?.attribute("value")?.parse::<u32>().ok());
+    let repeats =
+        order.and_then(|supply| supply.child("repeatNumber")?.attribute("value")?.parse::<u32>().ok());
     json!({
         "validityPeriod": course.period(),
         "quantity": read,
@@ -249,16 +261,13 @@ pub(super) fn map_immunisation(
     let is_refused = is_negated(entry);
     let status_code = entry.child("statusCode").and_then(|status| status.attribute("code"));
     let reasons = entry.all("entryRelationship").filter(|relation| relation.is("typeCode", "RSON"));
-    let reason = reasons
-        .flat_map(|relation| relation.all("observation"))
-        .find_map(|observation| translation.concept(observation.child("value")).or_else(|| translation.concept(observation.child("code"))));
+    let reason = reasons.flat_map(|relation| relation.all("observation")).find_map(|observation| {
+        translation
+            .concept(observation.child("value"))
+            .or_else(|| translation.concept(observation.child("code")))
+    });
     let mut notes = translation.comments(entry);
-    for reaction in entry.all("entryRelationship").filter(|relation| relation.is("typeCode", "CAUS") || relation.is("typeCode", "MFST")) {
-        for observation in reaction.all("observation") {
-            let words = words_of(super::problems::concept(translation, observation));
-            notes.extend(words.map(|words| format!("Reaction: {words}")));
-        }
-    }
+    notes.extend(reactions(translation, entry));
     let material = material(entry);
     let maker = entry.path(&["consumable", "manufacturedProduct", "manufacturerOrganization", "name"]);
     let status = match status_code {
@@ -267,7 +276,8 @@ pub(super) fn map_immunisation(
         Some("aborted" | "cancelled") => "not-done",
         _ => "completed",
     };
-    let (reason_key, other_key) = if is_refused { ("statusReason", "reasonCode") } else { ("reasonCode", "statusReason") };
+    let (reason_key, other_key) =
+        if is_refused { ("statusReason", "reasonCode") } else { ("reasonCode", "statusReason") };
     let dose_number = observed(entry, &["30973-2"])
         .find_map(|observation| observation.child("value")?.attribute("value"))
         .and_then(|number| number.parse::<u32>().ok())
@@ -298,6 +308,21 @@ pub(super) fn map_immunisation(
     }
     translation.item(None, Some(entry), item);
     Some(())
+}
+
+/// Returns the reactions to a vaccine, in words.
+fn reactions(translation: &Translation<'_>, entry: &Element) -> Vec<String> {
+    let mut said = Vec::new();
+    for reaction in entry
+        .all("entryRelationship")
+        .filter(|relation| relation.is("typeCode", "CAUS") || relation.is("typeCode", "MFST"))
+    {
+        for observation in reaction.all("observation") {
+            let words = words_of(super::problems::concept(translation, observation));
+            said.extend(words.map(|words| format!("Reaction: {words}")));
+        }
+    }
+    said
 }
 
 /// Keeps an immunisation that is planned where plans are.

@@ -86,7 +86,8 @@ fn observation(
     let first = values.next();
     // An assertion has its meaning in the value.
     let is_assertion = entry.child("code").is_none_or(|code| {
-        code.is("code", "ASSERTION") || (code.attribute("code").is_none() && code.attribute("nullFlavor").is_some())
+        code.is("code", "ASSERTION")
+            || (code.attribute("code").is_none() && code.attribute("nullFlavor").is_some())
     });
     let of_value = if is_assertion { translation.concept(first) } else { None };
     let (code, first) = match of_value {
@@ -186,7 +187,8 @@ fn ranges(translation: &Translation<'_>, entry: &Element) -> Vec<Value> {
             let written = written.and_then(|value| quantity_text(value).or_else(|| value.own_text()));
             let applies = translation.concept(range.child("interpretationCode"));
             let says_something = low.is_some() || high.is_some() || text.is_some() || written.is_some();
-            says_something.then(|| json!({"low": low, "high": high, "text": text.or(written), "type": applies}))
+            says_something
+                .then(|| json!({"low": low, "high": high, "text": text.or(written), "type": applies}))
         })
         .collect()
 }
@@ -197,10 +199,16 @@ pub(super) fn put_value(translation: &mut Translation<'_>, item: &mut Value, val
     let kind = kind.rsplit(':').next().unwrap_or(kind);
     let (name, read) = match kind {
         "PQ" | "REAL" | "MO" => ("valueQuantity", quantity(value)),
-        "INT" => ("valueInteger", value.attribute("value").and_then(|number| number.parse::<i32>().ok()).map(Value::from)),
+        "INT" => (
+            "valueInteger",
+            value.attribute("value").and_then(|number| number.parse::<i32>().ok()).map(Value::from),
+        ),
         "IVL_PQ" | "IVL_INT" | "IVL_REAL" => interval(value),
         "CD" | "CE" | "CV" | "CO" | "CS" => ("valueCodeableConcept", translation.concept(Some(value))),
-        "BL" => ("valueBoolean", value.attribute("value").and_then(|flag| flag.parse::<bool>().ok()).map(Value::from)),
+        "BL" => (
+            "valueBoolean",
+            value.attribute("value").and_then(|flag| flag.parse::<bool>().ok()).map(Value::from),
+        ),
         "TS" => ("valueDateTime", translation.moment(Some(value)).map(Value::from)),
         "IVL_TS" => {
             let when = translation.when(Some(value));
@@ -232,7 +240,8 @@ fn interval(value: &Element) -> (&'static str, Option<Value>) {
     };
     match (end("low"), end("high")) {
         (Some(low), Some(high)) => {
-            let range = quantity(low).zip(quantity(high)).map(|(low, high)| json!({"low": low, "high": high}));
+            let range =
+                quantity(low).zip(quantity(high)).map(|(low, high)| json!({"low": low, "high": high}));
             ("valueRange", range)
         }
         (Some(low), None) => ("valueQuantity", compared(low, ">", ">=")),

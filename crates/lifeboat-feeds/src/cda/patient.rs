@@ -22,7 +22,12 @@ pub(super) fn identify(role: &Element) -> Option<(String, Option<String>)> {
 }
 
 /// Returns the Patient of a `patientRole`.
-pub(super) fn patient(role: &Element, id: &str, header: &Element, translation: &mut Translation<'_>) -> Value {
+pub(super) fn patient(
+    role: &Element,
+    id: &str,
+    header: &Element,
+    translation: &mut Translation<'_>,
+) -> Value {
     translation.place = "recordTarget";
     let person = role.child("patient").or_else(|| role.child("patientPerson"));
     let part = |name: &str| person.and_then(|person| person.child(name));
@@ -204,7 +209,9 @@ fn general_practitioner(header: &Element) -> Value {
     let events = header.all("documentationOf").filter_map(|of| of.child("serviceEvent"));
     let performers = events.flat_map(|event| event.all("performer"));
     let primary = performers.filter(|performer| {
-        performer.child("functionCode").is_some_and(|code| matches!(code.attribute("code"), Some("PCP" | "PP")))
+        performer
+            .child("functionCode")
+            .is_some_and(|code| matches!(code.attribute("code"), Some("PCP" | "PP")))
     });
     primary.filter_map(super::translation::who).map(|name| r4::named(&name)).collect()
 }

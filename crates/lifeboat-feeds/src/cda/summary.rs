@@ -139,7 +139,8 @@ impl<'d> Reading<'d> {
             return;
         }
         let known = HEADINGS.iter().find(|(known, _, _)| *known == id);
-        let (section, rows) = known.map_or((S::OtherItems, Rows::Findings), |(_, section, rows)| (*section, *rows));
+        let (section, rows) =
+            known.map_or((S::OtherItems, Rows::Findings), |(_, section, rows)| (*section, *rows));
         self.supplied.insert(section);
         self.heading = Some(Heading { section, rows, title });
     }
@@ -338,17 +339,43 @@ pub(super) fn item(
     }
     let date = date.map(|date| date.when);
     let noted = |notes: &[String]| r4::notes(notes.iter().map(|note| Some(note.as_str())));
-    let mut item = match rows {
+    notes.splice(0..0, row.certainty.map(|text| format!("Certainty: {text}")));
+    notes.splice(0..0, row.severity.map(|text| format!("Severity: {text}")));
+    let mut item = resource(rows, row, code, date, &notes, &subject);
+    if !matches!(rows, Rows::Findings | Rows::Allergies) {
+        notes.splice(0..0, row.value.map(|text| format!("Value: {text}")));
+    }
+    let is_general = section == S::OtherItems || rows == Rows::Flags || rows == Rows::Procedures;
+    notes.extend(heading.filter(|_| is_general).map(|heading| format!("Listed under: {heading}")));
+    match rows {
+        // A flag has no notes in FHIR; they are said all the same.
+        Rows::Flags => {
+            item["extension"] =
+                notes.iter().map(|note| json!({"url": "urn:lifeboat:note", "valueString": note})).collect();
+        }
+        _ => item["note"] = noted(&notes),
+    }
+    translation.item(Some(section), None, item);
+}
+
+/// Returns the resource that a row without a medicine stands for, without its notes.
+fn resource(
+    rows: Rows,
+    row: &Row<'_>,
+    code: Value,
+    date: Option<String>,
+    notes: &[String],
+    subject: &Value,
+) -> Value {
+    match rows {
         Rows::Allergies => {
-            notes.splice(0..0, row.certainty.map(|text| format!("Certainty: {text}")));
-            notes.splice(0..0, row.severity.map(|text| format!("Severity: {text}")));
             json!({"resourceType": "AllergyIntolerance", "patient": subject, "code": code, "onsetDateTime": date})
         }
         Rows::Problems => {
             let said = notes.join(" ").to_lowercase();
-            let is_past = ["past", "inactive", "ended", "resolved"].iter().any(|word| {
-                said.split(|letter: char| !letter.is_alphabetic()).any(|said| said == *word)
-            });
+            let is_past = ["past", "inactive", "ended", "resolved"]
+                .iter()
+                .any(|word| said.split(|letter: char| !letter.is_alphabetic()).any(|said| said == *word));
             let status = is_past.then(|| r4::hl7("condition-clinical", "inactive"));
             json!({"resourceType": "Condition", "subject": subject, "code": code, "clinicalStatus": status, "onsetDateTime": date})
         }
@@ -374,21 +401,7 @@ pub(super) fn item(
             "effectiveDateTime": date,
             "valueString": row.value
         }),
-    };
-    if !matches!(rows, Rows::Findings | Rows::Allergies) {
-        notes.splice(0..0, row.value.map(|text| format!("Value: {text}")));
     }
-    let is_general = section == S::OtherItems || rows == Rows::Flags || rows == Rows::Procedures;
-    notes.extend(heading.filter(|_| is_general).map(|heading| format!("Listed under: {heading}")));
-    match rows {
-        // A flag has no notes in FHIR; they are said all the same.
-        Rows::Flags => {
-            item["extension"] =
-                notes.iter().map(|note| json!({"url": "urn:lifeboat:note", "valueString": note})).collect();
-        }
-        _ => item["note"] = noted(&notes),
-    }
-    translation.item(Some(section), None, item);
 }
 
 fn medicine(
@@ -483,7 +496,10 @@ mod tests {
         let cases = [
             ("25 Mar 2020", Some((None, "2020-03-25"))),
             ("Prescribed: 12-May-2020", Some((Some("Prescribed"), "2020-05-12"))),
-            ("Authorised (not issued): 5 September 2019", Some((Some("Authorised (not issued)"), "2019-09-05"))),
+            (
+                "Authorised (not issued): 5 September 2019",
+                Some((Some("Authorised (not issued)"), "2019-09-05")),
+            ),
             ("Mar 2020", Some((None, "2020-03"))),
             ("2019", Some((None, "2019"))),
             ("31 Feb 2020", None),

@@ -81,7 +81,8 @@ impl<'d> Entry<'d> {
         if matches!(element.name(), "templateId" | "seperatableInd") {
             return None;
         }
-        let product = element.find("manufacturedManufacturedMaterial").and_then(|material| material.child("code"));
+        let product =
+            element.find("manufacturedManufacturedMaterial").and_then(|material| material.child("code"));
         let code = product.or_else(|| element.child("code"))?;
         let original = code.child("originalText").and_then(Element::own_text);
         let words = original.or_else(|| code.attribute("displayName").map(str::to_owned))?;
@@ -92,15 +93,23 @@ impl<'d> Entry<'d> {
         let name = self.element.name();
         let category = self.category.to_lowercase();
         match () {
-            () if name.contains("Allergy") || name.contains("AdverseReaction") => (S::Allergies, Rows::Allergies),
+            () if name.contains("Allergy") || name.contains("AdverseReaction") => {
+                (S::Allergies, Rows::Allergies)
+            }
             () if name.contains("AcuteMedication") => (S::AcuteMedication, Rows::Acute),
             () if name.contains("DiscontinuedRepeat") => (S::PastMedication, Rows::Discontinued),
             () if name.contains("Medication") => (S::RepeatMedication, Rows::Repeat),
-            () if name.contains("Diagnosis") || name.contains("Problem") => (S::ActiveProblems, Rows::Problems),
+            () if name.contains("Diagnosis") || name.contains("Problem") => {
+                (S::ActiveProblems, Rows::Problems)
+            }
             () if category.contains("risk") || category.contains("preference") => (S::Alerts, Rows::Flags),
-            () if category.contains("result") || category.contains("investigation") => (S::Results, Rows::Findings),
+            () if category.contains("result") || category.contains("investigation") => {
+                (S::Results, Rows::Findings)
+            }
             () if category.contains("observation") => (S::Observations, Rows::Findings),
-            () if category.contains("treatment") || category.contains("procedure") => (S::Procedures, Rows::Procedures),
+            () if category.contains("treatment") || category.contains("procedure") => {
+                (S::Procedures, Rows::Procedures)
+            }
             () if category.contains("family") => (S::OtherItems, Rows::Family),
             () if category.contains("lifestyle") || category.contains("circumstance") => {
                 (S::SocialHistory, Rows::Findings)
@@ -115,13 +124,18 @@ impl<'d> Entry<'d> {
         let low = time.and_then(|time| time.child("low")).or(time);
         let written = low.and_then(|time| time.attribute("value"));
         let when = written.and_then(moment).map(|when| day(&when));
-        let dose = self.element.find("pertinentDosageInstructions").and_then(|dose| dose.child("value")?.own_text());
-        let quantity = self.element.find("medicationQuantity").and_then(|quantity| quantity.child("quantity"));
+        let dose =
+            self.element.find("pertinentDosageInstructions").and_then(|dose| dose.child("value")?.own_text());
+        let quantity =
+            self.element.find("medicationQuantity").and_then(|quantity| quantity.child("quantity"));
         let unit = quantity.and_then(|quantity| quantity.path(&["translation", "originalText"])?.own_text());
         let quantity = quantity.and_then(quantity_text);
-        let quantity = quantity.map(|quantity| unit.map_or(quantity.clone(), |unit| format!("{quantity} {unit}")));
-        let more = self.element.find("pertinentSupportingInfo").and_then(|info| info.child("value")?.own_text());
-        let value = self.element.child("value").and_then(|value| quantity_text(value).or_else(|| value.own_text()));
+        let quantity =
+            quantity.map(|quantity| unit.map_or(quantity.clone(), |unit| format!("{quantity} {unit}")));
+        let more =
+            self.element.find("pertinentSupportingInfo").and_then(|info| info.child("value")?.own_text());
+        let value =
+            self.element.child("value").and_then(|value| quantity_text(value).or_else(|| value.own_text()));
         let unread = written.filter(|_| when.is_none()).map(|written| format!("Date as written: {written}"));
         let row = Row {
             date: when.as_deref(),

@@ -49,7 +49,8 @@ fn section_table(translated: &Translated) -> BTreeMap<&'static str, String> {
 fn text_of(view: &PatientView, section: SectionId) -> String {
     let section = &view.sections[section.order()];
     let rows = section.tables.iter().flat_map(|table| &table.rows);
-    let rows = rows.map(|row| row.cells.iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>().join(" | "));
+    let rows =
+        rows.map(|row| row.cells.iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>().join(" | "));
     rows.chain(section.notes.iter().cloned()).collect::<Vec<_>>().join("\n")
 }
 
@@ -140,7 +141,13 @@ fn what_a_ccd_says_is_shown_as_it_says_it() {
         (SectionId::Immunisations, &["NOT GIVEN: MMR", "Patient objection", "Influenza", "L1", "Maker"]),
         (
             SectionId::Results,
-            &["5.10 mmol/L (", "2.5 \u{2013} 5.0 mmol/L", "No value: Not applicable", "No growth < 48h", "Lipids"],
+            &[
+                "5.10 mmol/L (",
+                "2.5 \u{2013} 5.0 mmol/L",
+                "No value: Not applicable",
+                "No growth < 48h",
+                "Lipids",
+            ],
         ),
         (SectionId::Alerts, &["Not for resuscitation", "01-Jan-2026"]),
         (SectionId::Diary, &["HbA1c", "Planned observation", "01-Jan-2027"]),
@@ -179,7 +186,10 @@ fn allergies_never_read_as_none_unless_the_source_says_so() {
     let none = "<code nullFlavor='NA'/>";
     let state = |header: AllergyHeader| match header {
         AllergyHeader::Known(lines) => {
-            format!("known: {}", lines.iter().map(|line| line.substance.as_str()).collect::<Vec<_>>().join(", "))
+            format!(
+                "known: {}",
+                lines.iter().map(|line| line.substance.as_str()).collect::<Vec<_>>().join(", ")
+            )
         }
         AllergyHeader::NoneKnown { .. } => "none known".to_owned(),
         AllergyHeader::NotRecorded => "not recorded".to_owned(),
@@ -194,7 +204,12 @@ fn allergies_never_read_as_none_unless_the_source_says_so() {
         (negated("999999", none, "Odd"), "", "not recorded"),
         ("<text>No known allergies</text>".to_owned(), "", "none known"),
         ("<text><list><item>Latex</item><item>Egg</item></list></text>".to_owned(), "", "known: Egg, Latex"),
-        ("<text><table><tr><th>To</th><th>How</th></tr><tr><td>Nuts</td><td>Rash</td></tr></table></text>".to_owned(), "", "known: To: Nuts; How: Rash"),
+        (
+            "<text><table><tr><th>To</th><th>How</th></tr><tr><td>Nuts</td><td>Rash</td></tr></table></text>"
+                .to_owned(),
+            "",
+            "known: To: Nuts; How: Rash",
+        ),
         ("<text>No information</text>".to_owned(), "nullFlavor='NI'", "unavailable"),
         ("<text>No information</text>".to_owned(), "", "unavailable"),
         (String::new(), "", "unavailable"),
@@ -210,7 +225,8 @@ fn allergies_never_read_as_none_unless_the_source_says_so() {
 
 #[test]
 fn a_section_that_is_text_alone_is_kept_where_clinicians_look() {
-    let section = "<section><code code='10160-0'/><title>Drugs</title><text>Warfarin as directed</text></section>";
+    let section =
+        "<section><code code='10160-0'/><title>Drugs</title><text>Warfarin as directed</text></section>";
     let translated = read(&with_section(section));
     assert_says(&view(&translated), SectionId::RepeatMedication, &["Drugs", "Warfarin as directed"]);
     let table = section_table(&translated);
@@ -269,13 +285,28 @@ fn the_rows_of_a_gp_summary_become_items_with_the_codes_of_its_entries() {
     assert_eq!(names, ["Astringent allergy", "Egg allergy", "Undated latex allergy"]);
     assert!(known[0].coded && !known[2].coded);
     let cases: [(SectionId, &[&str]); 7] = [
-        (SectionId::Allergies, &["25-Mar-2020", "Certainty: Certain", "Severity: Severe", "Supporting Information: Rash"]),
-        (SectionId::AcuteMedication, &["Acute | Unknown | 29-Oct-2026 | Aspirin 300mg tablets | take 1 or 2 3 times/day | 60 tablet"]),
-        (SectionId::RepeatMedication, &["Paracetamol 500mg tablets | two qds | 100 tablet | 12-Nov-2026", "Reason for Medication: Pain"]),
+        (
+            SectionId::Allergies,
+            &["25-Mar-2020", "Certainty: Certain", "Severity: Severe", "Supporting Information: Rash"],
+        ),
+        (
+            SectionId::AcuteMedication,
+            &["Acute | Unknown | 29-Oct-2026 | Aspirin 300mg tablets | take 1 or 2 3 times/day | 60 tablet"],
+        ),
+        (
+            SectionId::RepeatMedication,
+            &[
+                "Paracetamol 500mg tablets | two qds | 100 tablet | 12-Nov-2026",
+                "Reason for Medication: Pain",
+            ],
+        ),
         (SectionId::Alerts, &["High risk category", "30-Apr-2020", "withheld some"]),
         (SectionId::PastProblems, &["2001", "Appendicitis", "Minor Past"]),
         (SectionId::Observations, &["Body weight", "80 kg"]),
-        (SectionId::OtherItems, &["A new kind of statement", "Listed under: Something new", "Sourced from the record."]),
+        (
+            SectionId::OtherItems,
+            &["A new kind of statement", "Listed under: Something new", "Sourced from the record."],
+        ),
     ];
     for (section, expected) in cases {
         assert_says(&view, section, expected);
@@ -301,8 +332,14 @@ fn documents_that_cannot_be_used_are_refused_without_their_words() {
     let cases = [
         ("<Bundle xmlns='http://hl7.org/fhir'><id value='SECRET'/></Bundle>", "neither"),
         ("<ClinicalDocument><title>SECRET</title></ClinicalDocument>", "names no patient"),
-        ("<ClinicalDocument><recordTarget><patientRole><addr>SECRET</addr></patientRole></recordTarget></ClinicalDocument>", "no identifier"),
-        ("<ClinicalDocument><recordTarget><patientRole><id root='1'/></patientRole></recordTarget><recordTarget/></ClinicalDocument>", "more than one patient"),
+        (
+            "<ClinicalDocument><recordTarget><patientRole><addr>SECRET</addr></patientRole></recordTarget></ClinicalDocument>",
+            "no identifier",
+        ),
+        (
+            "<ClinicalDocument><recordTarget><patientRole><id root='1'/></patientRole></recordTarget><recordTarget/></ClinicalDocument>",
+            "more than one patient",
+        ),
         ("<x><GPSummary>SECRET</GPSummary></x>", "names no patient"),
         ("<!DOCTYPE x [<!ENTITY a 'SECRET'>]><ClinicalDocument>&a;</ClinicalDocument>", "DOCTYPE"),
         ("SECRET", "well-formed"),
@@ -318,7 +355,10 @@ fn documents_that_cannot_be_used_are_refused_without_their_words() {
 fn entries_cannot_multiply_the_text_that_they_refer_to() {
     let entry = "<entry><observation><code code='a'/><text><reference value='#t'/></text><value xsi:type='ED'><reference value='#t'/></value></observation></entry>";
     let text = "word ".repeat(200_000);
-    let section = format!("<section><code code='8716-3'/><text><paragraph ID='t'>{text}</paragraph></text>{}</section>", entry.repeat(5_000));
+    let section = format!(
+        "<section><code code='8716-3'/><text><paragraph ID='t'>{text}</paragraph></text>{}</section>",
+        entry.repeat(5_000)
+    );
     let translated = read(&with_section(&section));
     assert!(translated.document.len() < 64 << 20, "{}", translated.document.len());
 }
@@ -333,7 +373,10 @@ fn translations_are_the_same_every_time_and_their_ids_are_unique() {
         for entry in bundle["entry"].as_array().expect("entries") {
             if let Some(id) = entry["resource"]["id"].as_str() {
                 assert!(ids.insert(id.to_owned()), "{id}");
-                assert!(id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte)));
+                assert!(
+                    id.len() <= 64
+                        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte))
+                );
             }
         }
         assert!(ids.len() > 10);

@@ -262,7 +262,13 @@ pub(super) fn observed_code<'e>(entry: &'e Element, codes: &'e [&str]) -> Option
 pub(super) fn is_statement(element: &Element) -> bool {
     matches!(
         element.name(),
-        "act" | "encounter" | "observation" | "organizer" | "procedure" | "substanceAdministration" | "supply"
+        "act"
+            | "encounter"
+            | "observation"
+            | "organizer"
+            | "procedure"
+            | "substanceAdministration"
+            | "supply"
     )
 }
 
@@ -317,14 +323,19 @@ fn qualifiers(code: &Element) -> Option<String> {
 pub(super) fn who(participation: &Element) -> Option<String> {
     let role = participation.elements().find(|element| {
         let name = element.name();
-        name.starts_with("assigned") || name.contains("Entity") || name.contains("Agent") || name == "participantRole"
+        name.starts_with("assigned")
+            || name.contains("Entity")
+            || name.contains("Agent")
+            || name == "participantRole"
     })?;
     let person = role.elements().find(|element| {
         let name = element.name();
         name.ends_with("Person") || name.ends_with("PersonSDS") || name == "playingEntity"
     });
     let name = person.and_then(|person| person.child("name")).and_then(spoken_name);
-    let place = role.elements().find(|element| element.name().starts_with("represented") || element.name() == "scopingEntity");
+    let place = role
+        .elements()
+        .find(|element| element.name().starts_with("represented") || element.name() == "scopingEntity");
     let place = place.and_then(|place| place.child("name")).and_then(spoken_name);
     match (name, place) {
         (Some(name), Some(place)) => Some(format!("{name}, {place}")),

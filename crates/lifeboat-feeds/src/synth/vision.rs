@@ -3,6 +3,8 @@
 //! What Vision has no column for goes to `TEXT` in words, as a user of it would write it; what the extract cannot say at
 //! all is listed with the test that reads it back.
 
+pub mod forced;
+
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
@@ -211,21 +213,28 @@ impl Export<'_> {
         let died = text(&patient["deceasedDateTime"]);
         let mut row = Row::of("Patient");
         row.set("PID", &self.pid).set("DATE_OF_BIRTH", compact(text(&patient["birthDate"])));
-        row.set("SEX", match text(&patient["gender"]) {
-            "male" => "M",
-            "female" => "F",
-            "other" => "I",
-            _ => "U",
-        });
+        row.set(
+            "SEX",
+            match text(&patient["gender"]) {
+                "male" => "M",
+                "female" => "F",
+                "other" => "I",
+                _ => "U",
+            },
+        );
         row.set("GP_USUAL", self.staff.hcp(&patient["generalPractitioner"][0]));
-        row.set("ACTIVE", match (died, &patient["active"]) {
-            ("", Value::Bool(false)) => "L",
-            ("", _) => "R",
-            _ => "D",
-        });
+        row.set(
+            "ACTIVE",
+            match (died, &patient["active"]) {
+                ("", Value::Bool(false)) => "L",
+                ("", _) => "R",
+                _ => "D",
+            },
+        );
         row.set("DATE_OF_DEATH", compact(died)).set("PRACTICE", PRACTICE_ID).set("SERVICE_ID", SERVICE_ID);
         row.set("SURNAME", text(&official["family"])).set("FORENAME", given.join(" "));
-        row.set("TITLE", text(&official["prefix"][0])).set("NHS_NUMBER", nhs.map_or("", |one| text(&one["value"])));
+        row.set("TITLE", text(&official["prefix"][0]))
+            .set("NHS_NUMBER", nhs.map_or("", |one| text(&one["value"])));
         row.set("PRACT_NUMBER", other.map_or("", |one| text(&one["value"])));
         for (column, line) in ["ADDRESS_1", "ADDRESS_2", "ADDRESS_3"].into_iter().zip(&lines) {
             row.set(column, line);
@@ -270,12 +279,15 @@ impl Export<'_> {
         row.set("DATE", compact(onset)).set("RECORDED_DATE", compact(recorded));
         row.set("HCP", self.staff.hcp(&allergy["recorder"]));
         let reaction = &allergy["reaction"][0];
-        row.set("SEVERITY", match text(&reaction["severity"]) {
-            "mild" => "255604002",
-            "moderate" => "6736007",
-            "severe" => "24484000",
-            _ => "",
-        });
+        row.set(
+            "SEVERITY",
+            match text(&reaction["severity"]) {
+                "mild" => "255604002",
+                "moderate" => "6736007",
+                "severe" => "24484000",
+                _ => "",
+            },
+        );
         let reacted = words(&reaction["manifestation"][0]);
         let reacted = if reacted.is_empty() { String::new() } else { format!("Reaction: {reacted}") };
         row.set("TEXT", joined([reacted, notes(allergy)]));
@@ -287,18 +299,37 @@ impl Export<'_> {
 
     fn medicine(&mut self, medicine: &Value) {
         let is_acute = medicine["courseOfTherapyType"]["coding"][0]["code"] == "acute";
-        let mut row = self.journal(medicine, if is_acute { "A" } else { "R" }, &medicine["medicationCodeableConcept"]);
+        let mut row =
+            self.journal(medicine, if is_acute { "A" } else { "R" }, &medicine["medicationCodeableConcept"]);
         let dispense = &medicine["dispenseRequest"];
         let start = [&dispense["validityPeriod"]["start"], &medicine["effectivePeriod"]["start"]];
-        row.set("DATE", start.into_iter().map(|start| compact(text(start))).find(|start| !start.is_empty()).unwrap_or_default());
+        row.set(
+            "DATE",
+            start
+                .into_iter()
+                .map(|start| compact(text(start)))
+                .find(|start| !start.is_empty())
+                .unwrap_or_default(),
+        );
         let written = [&medicine["authoredOn"], &medicine["dateAsserted"]];
-        row.set("RECORDED_DATE", written.into_iter().map(|date| compact(text(date))).find(|date| !date.is_empty()).unwrap_or_default());
+        row.set(
+            "RECORDED_DATE",
+            written
+                .into_iter()
+                .map(|date| compact(text(date)))
+                .find(|date| !date.is_empty())
+                .unwrap_or_default(),
+        );
         row.set("END_DATE", compact(text(&dispense["validityPeriod"]["end"])));
-        row.set("VALUE1", number(&dispense["quantity"]["value"])).set("VALUE1_UNITS", text(&dispense["quantity"]["unit"]));
-        row.set("HCP", self.staff.hcp(&medicine["requester"])).set("EPISODE", if is_acute { "A" } else { "R" });
+        row.set("VALUE1", number(&dispense["quantity"]["value"]))
+            .set("VALUE1_UNITS", text(&dispense["quantity"]["unit"]));
+        row.set("HCP", self.staff.hcp(&medicine["requester"]))
+            .set("EPISODE", if is_acute { "A" } else { "R" });
         let dose = [&medicine["dosageInstruction"][0]["text"], &medicine["dosage"][0]["text"]];
         let dose = dose.into_iter().map(text).find(|dose| !dose.is_empty()).unwrap_or_default();
-        row.set("TEXT", joined([dose.to_owned(), text(&medicine["statusReason"]["text"]).to_owned(), notes(medicine)]));
+        let reason = text(&medicine["statusReason"]["text"]);
+        let reason = if reason.is_empty() { String::new() } else { format!("Reason for stopping: {reason}") };
+        row.set("TEXT", joined([dose.to_owned(), reason, notes(medicine)]));
         self.put(row, medicine);
         let issued = items(&medicine["extension"]).find(|one| text(&one["url"]).ends_with("LastIssuedDate"));
         if let Some(issued) = issued.filter(|_| !is_acute) {
@@ -324,15 +355,18 @@ impl Export<'_> {
         row.set("DATE", date).set("TIME", time);
         row.set("RECORDED_DATE", compact(text(&observation["issued"])));
         row.set("HCP", self.staff.hcp(&observation["performer"][0]));
-        row.set("ENTITY", match text(&observation["code"]["coding"][0]["code"]) {
-            "27113001" => "WEIGHT",
-            "364075005" => "PULSE",
-            "431314004" => "O2_SAT",
-            "75367002" => "BP",
-            "365981007" => "SMOKING",
-            "1082641000000106" => "ALCOHOL",
-            _ => "",
-        });
+        row.set(
+            "ENTITY",
+            match text(&observation["code"]["coding"][0]["code"]) {
+                "27113001" => "WEIGHT",
+                "364075005" => "PULSE",
+                "431314004" => "O2_SAT",
+                "75367002" => "BP",
+                "365981007" => "SMOKING",
+                "1082641000000106" => "ALCOHOL",
+                _ => "",
+            },
+        );
         let value = &observation["valueQuantity"];
         row.set("VALUE1", number(&value["value"])).set("VALUE1_UNITS", text(&value["unit"]));
         let parts = [["VALUE1_NAME", "VALUE1", "VALUE1_UNITS"], ["VALUE2_NAME", "VALUE2", "VALUE2_UNITS"]];
@@ -362,8 +396,12 @@ impl Export<'_> {
         row.set("RECORDED_DATE", compact(text(&immunisation["recorded"])));
         row.set("IMMS_STATUS", if immunisation["status"] == "completed" { "Given" } else { "Refused" });
         row.set("IMMS_COMPOUND", words(&immunisation["vaccineCode"]));
-        row.set("IMMS_BATCH", text(&immunisation["lotNumber"])).set("IMMS_SITE", words(&immunisation["site"]));
-        row.set("IMMS_SOURCE", if immunisation["primarySource"] == true { "In this practice" } else { "Outside this practice" });
+        row.set("IMMS_BATCH", text(&immunisation["lotNumber"]))
+            .set("IMMS_SITE", words(&immunisation["site"]));
+        row.set(
+            "IMMS_SOURCE",
+            if immunisation["primarySource"] == true { "In this practice" } else { "Outside this practice" },
+        );
         row.set("IMMS_REASON", text(&immunisation["statusReason"]["text"]));
         row.set("HCP", self.staff.hcp(&immunisation["performer"][0]["actor"]));
         let part = &immunisation["protocolApplied"][0]["doseNumberPositiveInt"];
@@ -376,13 +414,19 @@ impl Export<'_> {
         let who = self.staff.hcp(&encounter["participant"][0]["individual"]);
         let encounter_id = id(encounter);
         let mut row = Row::of("Encounter");
-        row.set("PID", &self.pid).set("ID", &encounter_id).set("DATE", &date).set("TIME", &time).set("HCP", &who);
+        row.set("PID", &self.pid)
+            .set("ID", &encounter_id)
+            .set("DATE", &date)
+            .set("TIME", &time)
+            .set("HCP", &who);
         row.set("SESSION", "G").set("LOCATION", "S").set("DURATION", "10").set("SERVICE_ID", SERVICE_ID);
         self.put(row, encounter);
         let mut entry = self.journal(encounter, "C", &encounter["reasonCode"][0]);
         let entry_id = format!("7{encounter_id}");
         entry.set("ID", &entry_id).set("DATE", &date).set("TIME", &time).set("HCP", &who);
-        entry.set("LINKS", format!("E{encounter_id}")).set("TEXT", text(&encounter["extension"][0]["valueString"]));
+        entry
+            .set("LINKS", format!("E{encounter_id}"))
+            .set("TEXT", text(&encounter["extension"][0]["valueString"]));
         let key = format!("{}:{entry_id}", self.pid);
         entry.put(&mut self.rows, &key);
     }
@@ -413,7 +457,11 @@ impl Export<'_> {
             &resource["period"]["start"],
             &resource["date"],
         ];
-        let (date, time) = dates.into_iter().map(|date| moment(text(date))).find(|(date, _)| !date.is_empty()).unwrap_or_default();
+        let (date, time) = dates
+            .into_iter()
+            .map(|date| moment(text(date)))
+            .find(|(date, _)| !date.is_empty())
+            .unwrap_or_default();
         row.set("DATE", date).set("TIME", time);
         let people = [
             &resource["performer"][0]["actor"],

@@ -109,7 +109,9 @@ impl<'a> Chart<'a> {
             if let Some(problem) = problem {
                 let reference = format!("Condition/{}", row_id("j", *problem));
                 let words = problem.text("RUBRIC");
-                extension.push(json!({"url": PROBLEM, "valueReference": {"reference": reference, "display": words}}));
+                extension.push(
+                    json!({"url": PROBLEM, "valueReference": {"reference": reference, "display": words}}),
+                );
             }
         }
         Entry {
@@ -217,7 +219,8 @@ fn concept(row: RowRef<'_>) -> Value {
 
 /// Returns the name of a row of the staff table.
 pub(super) fn staff_name(row: RowRef<'_>) -> Option<String> {
-    let parts: Vec<&str> = ["TITLE", "FORENAME", "SURNAME"].iter().filter_map(|column| row.text(column)).collect();
+    let parts: Vec<&str> =
+        ["TITLE", "FORENAME", "SURNAME"].iter().filter_map(|column| row.text(column)).collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 

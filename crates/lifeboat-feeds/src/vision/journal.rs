@@ -10,7 +10,15 @@ use crate::rows::RowRef;
 
 /// SNOMED CT statements about allergies in general.
 const NO_ALLERGIES: &[&str] = &[
-    "716186003", "160244002", "409137002", "428607008", "428197003", "429625007", "716184000", "716185004", "1003774007",
+    "716186003",
+    "160244002",
+    "409137002",
+    "428607008",
+    "428197003",
+    "429625007",
+    "716184000",
+    "716185004",
+    "1003774007",
     "428183007",
 ];
 /// Chapters of Read codes that are about allergies: history of allergy, allergic reactions, adverse reactions to drugs.
@@ -149,7 +157,14 @@ fn immunisation<'a>(chart: &mut Chart<'a>, mut entry: Entry<'a>) {
     let Some(given) = was_given(status) else {
         // Neither "given" nor "not given" may be guessed.
         entry.notes.extend(status.map(|status| format!("Immunisation status: {status}")));
-        for (label, column) in [("Batch", "IMMS_BATCH"), ("Reason", "IMMS_REASON"), ("Compound", "IMMS_COMPOUND"), ("Site", "IMMS_SITE"), ("Method", "IMMS_METHOD"), ("Source", "IMMS_SOURCE")] {
+        for (label, column) in [
+            ("Batch", "IMMS_BATCH"),
+            ("Reason", "IMMS_REASON"),
+            ("Compound", "IMMS_COMPOUND"),
+            ("Site", "IMMS_SITE"),
+            ("Method", "IMMS_METHOD"),
+            ("Source", "IMMS_SOURCE"),
+        ] {
             entry.notes.extend(row.text(column).map(|text| format!("{label}: {text}")));
         }
         return observation(chart, entry, Some(S::Immunisations));
@@ -228,9 +243,8 @@ fn family_history<'a>(chart: &mut Chart<'a>, entry: Entry<'a>) {
 /// Returns the category by which the record files an entry, where Vision's name for its form says it.
 fn category(entity: &str) -> Option<&'static str> {
     Some(match entity.to_ascii_uppercase().as_str() {
-        "WEIGHT" | "HEIGHT" | "PULSE" | "BP" | "O2_SAT" | "TEMPERATURE" | "RESP_RATE" | "WAIST" | "HEADS_CENTI" | "PEAK_FLOW" => {
-            "vital-signs"
-        }
+        "WEIGHT" | "HEIGHT" | "PULSE" | "BP" | "O2_SAT" | "TEMPERATURE" | "RESP_RATE" | "WAIST"
+        | "HEADS_CENTI" | "PEAK_FLOW" => "vital-signs",
         "SMOKING" | "ALCOHOL" | "EXERCISE" | "DIET" => "social-history",
         _ => return None,
     })
@@ -249,7 +263,7 @@ fn observation<'a>(chart: &mut Chart<'a>, mut entry: Entry<'a>, section: Option<
         "resourceType": "Observation",
         "id": entry.id,
         "extension": entry.extension,
-        "status": "unknown",
+        "status": if section == Some(S::Immunisations) { "unknown" } else { "final" },
         "category": category.map(|code| json!([r4::hl7("observation-category", code)])),
         "code": entry.code,
         "subject": chart.document.subject(),
@@ -269,8 +283,10 @@ fn observation<'a>(chart: &mut Chart<'a>, mut entry: Entry<'a>, section: Option<
         (None, None) => {}
     }
     // A value that says what it is needs its name beside it.
-    let named = row.text("VALUE1_NAME").filter(|_| row.text("VALUE1").is_some() && row.text("VALUE2").is_none());
-    let is_plain = named.is_none_or(|name| matches!(name.to_ascii_uppercase().as_str(), "VALUE" | "RESULT"));
+    let named =
+        row.text("VALUE1_NAME").filter(|_| row.text("VALUE1").is_some() && row.text("VALUE2").is_none());
+    let is_plain =
+        named.is_none_or(|name| matches!(name.to_ascii_uppercase().as_str(), "VALUE" | "RESULT" | "DATE"));
     entry.notes.extend(named.filter(|_| !is_plain).map(|name| format!("Value: {name}")));
     entry.notes.extend(entry.recorded.as_ref().map(|date| format!("Recorded: {date}")));
     item["note"] = entry.notes(row.text("TEXT"));
@@ -293,7 +309,9 @@ fn value(row: RowRef<'_>, which: u8) -> Option<(&'static str, Value)> {
         _ => ["VALUE2_NAME", "VALUE2", "VALUE2_UNITS"],
     };
     let written = row.text(column)?;
-    if which == 2 && let Some(words) = second_in_words(row, written) {
+    if which == 2
+        && let Some(words) = second_in_words(row, written)
+    {
         return Some(("valueString", json!(words)));
     }
     let is_date = row.text(name).is_some_and(|name| name.to_ascii_uppercase().contains("DAT"));
@@ -332,7 +350,8 @@ fn names(row: RowRef<'_>) -> [Value; 2] {
     let snomed = row.text("SNOMED_CODE");
     let is_pressure = read.starts_with("246") || entity == "BP" || snomed == Some("75367002");
     if is_pressure {
-        let coded = |code: &str, term: &str| r4::concept(vec![r4::coding(r4::SNOMED, code, Some(term))], Some(term));
+        let coded =
+            |code: &str, term: &str| r4::concept(vec![r4::coding(r4::SNOMED, code, Some(term))], Some(term));
         return [
             coded("271649006", "Systolic blood pressure"),
             coded("271650006", "Diastolic blood pressure"),

@@ -45,9 +45,14 @@ pub(super) fn add(chart: &mut Chart<'_>) {
     let mut issues: BTreeMap<String, Issues<'_>> = BTreeMap::new();
     let mut loose: BTreeMap<String, Issues<'_>> = BTreeMap::new();
     for row in rows.rows("Journal").filter(|row| subset(*row) == 'S') {
-        let repeat = links(row).find(|link| chart.journal_row(link).is_some_and(|linked| subset(linked) == 'R'));
+        let repeat =
+            links(row).find(|link| chart.journal_row(link).is_some_and(|linked| subset(linked) == 'R'));
         let when = row.text("DATE").and_then(super::chart::partial);
-        let drug = || [row.text("DMD_CODE"), row.text("RUBRIC"), row.text("CODE")].map(Option::unwrap_or_default).join("|");
+        let drug = || {
+            [row.text("DMD_CODE"), row.text("RUBRIC"), row.text("CODE")]
+                .map(Option::unwrap_or_default)
+                .join("|")
+        };
         match repeat {
             Some(repeat) => issues.entry(repeat.to_owned()).or_default().add(row, when),
             None => loose.entry(drug()).or_default().add(row, when),
@@ -83,7 +88,8 @@ fn prescription<'a>(chart: &mut Chart<'a>, row: RowRef<'a>, issued: Option<&Issu
     let mut extension = std::mem::take(&mut entry.extension);
     let quantity = quantity(row, &mut extension);
     if let Some(issued) = issued {
-        extension.extend(issued.last.as_ref().map(|(when, _)| json!({"url": LAST_ISSUED, "valueDateTime": when})));
+        extension
+            .extend(issued.last.as_ref().map(|(when, _)| json!({"url": LAST_ISSUED, "valueDateTime": when})));
         extension.push(json!({
             "url": REPEAT_INFORMATION,
             "extension": [{"url": "numberOfPrescriptionsIssued", "valueUnsignedInt": issued.count}]

@@ -66,7 +66,11 @@ pub(super) fn add<'a>(chart: &mut Chart<'a>, row: RowRef<'a>) {
 }
 
 fn identifiers(row: RowRef<'_>) -> Vec<Value> {
-    let others = [("urn:vision:patient-number", "PRACT_NUMBER"), ("urn:vision:reference", "REFERENCE"), ("urn:vision:pid", "PID")];
+    let others = [
+        ("urn:vision:patient-number", "PRACT_NUMBER"),
+        ("urn:vision:reference", "REFERENCE"),
+        ("urn:vision:pid", "PID"),
+    ];
     let of = |(system, column): (&str, &str)| Some(json!({"system": system, "value": row.text(column)?}));
     std::iter::once((r4::NHS_NUMBER, "NHS_NUMBER")).chain(others).filter_map(of).collect()
 }
@@ -140,20 +144,31 @@ pub(super) fn add_encounter<'a>(chart: &mut Chart<'a>, row: RowRef<'a>) {
         .filter_map(|row| row.text("RUBRIC"))
         .map(|term| json!({"text": term}))
         .collect();
-    notes.extend(linked.iter().filter(|row| matches!(subset(**row), 'P' | 'C')).filter_map(|row| row.text("TEXT")).map(str::to_owned));
+    notes.extend(
+        linked
+            .iter()
+            .filter(|row| matches!(subset(**row), 'P' | 'C'))
+            .filter_map(|row| row.text("TEXT"))
+            .map(str::to_owned),
+    );
     let session = row.text("SESSION").map(|code| words(code, SESSIONS));
     let location = row.text("LOCATION").map(|code| words(code, LOCATIONS));
-    let minutes = row.text("DURATION").filter(|minutes| *minutes != "0");
+    // Nothing says in what unit a duration is, so it stays as it is written.
+    let duration = row.text("DURATION").filter(|duration| *duration != "0");
+    let mut extension: Vec<Value> = Vec::new();
+    extension.extend(
+        notes.iter().map(|note| json!({"url": format!("{UK_CORE}/consultation-notes"), "valueString": note})),
+    );
+    extension.extend(duration.map(|duration| json!({"url": "urn:vision:duration", "valueString": duration})));
     let encounter = json!({
         "resourceType": "Encounter",
         "id": row_id("e", row),
-        "extension": notes.iter().map(|note| json!({"url": format!("{UK_CORE}/consultation-notes"), "valueString": note})).collect::<Vec<_>>(),
+        "extension": extension,
         "status": "finished",
         "type": [{"text": session}],
         "subject": chart.document.subject(),
         "participant": [{"individual": chart.who(row, "HCP")}],
         "period": {"start": start},
-        "length": minutes.and_then(|minutes| r4::quantity(minutes, Some("min"))),
         "reasonCode": titles,
         "location": [{"location": {"display": location}}]
     });
@@ -198,14 +213,11 @@ pub(super) fn add_referral<'a>(chart: &mut Chart<'a>, row: RowRef<'a>) {
         (None, None) => "Referral".to_owned(),
     };
     notes.extend(kind.filter(|kind| *kind != title).map(|kind| format!("Type: {kind}")));
-    let to: Vec<Value> = [
-        chart.who(row, "TO_HCP"),
-        row.text("UNIT").map(r4::named),
-        row.text("CONTRACTOR").map(r4::named),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let to: Vec<Value> =
+        [chart.who(row, "TO_HCP"), row.text("UNIT").map(r4::named), row.text("CONTRACTOR").map(r4::named)]
+            .into_iter()
+            .flatten()
+            .collect();
     let referral = json!({
         "resourceType": "ServiceRequest",
         "id": row_id("r", row),
