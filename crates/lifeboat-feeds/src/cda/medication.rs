@@ -267,15 +267,7 @@ pub(super) fn map_immunisation(
             .or_else(|| translation.concept(observation.child("code")))
     });
     let mut notes = translation.comments(entry);
-    for reaction in entry
-        .all("entryRelationship")
-        .filter(|relation| relation.is("typeCode", "CAUS") || relation.is("typeCode", "MFST"))
-    {
-        for observation in reaction.all("observation") {
-            let words = words_of(super::problems::concept(translation, observation));
-            notes.extend(words.map(|words| format!("Reaction: {words}")));
-        }
-    }
+    notes.extend(reactions(translation, entry));
     let material = material(entry);
     let maker = entry.path(&["consumable", "manufacturedProduct", "manufacturerOrganization", "name"]);
     let status = match status_code {
@@ -316,6 +308,21 @@ pub(super) fn map_immunisation(
     }
     translation.item(None, Some(entry), item);
     Some(())
+}
+
+/// Returns the reactions to a vaccine, in words.
+fn reactions(translation: &Translation<'_>, entry: &Element) -> Vec<String> {
+    let mut said = Vec::new();
+    for reaction in entry
+        .all("entryRelationship")
+        .filter(|relation| relation.is("typeCode", "CAUS") || relation.is("typeCode", "MFST"))
+    {
+        for observation in reaction.all("observation") {
+            let words = words_of(super::problems::concept(translation, observation));
+            said.extend(words.map(|words| format!("Reaction: {words}")));
+        }
+    }
+    said
 }
 
 /// Keeps an immunisation that is planned where plans are.

@@ -339,10 +339,36 @@ pub(super) fn item(
     }
     let date = date.map(|date| date.when);
     let noted = |notes: &[String]| r4::notes(notes.iter().map(|note| Some(note.as_str())));
-    let mut item = match rows {
+    notes.splice(0..0, row.certainty.map(|text| format!("Certainty: {text}")));
+    notes.splice(0..0, row.severity.map(|text| format!("Severity: {text}")));
+    let mut item = resource(rows, row, code, date, &notes, &subject);
+    if !matches!(rows, Rows::Findings | Rows::Allergies) {
+        notes.splice(0..0, row.value.map(|text| format!("Value: {text}")));
+    }
+    let is_general = section == S::OtherItems || rows == Rows::Flags || rows == Rows::Procedures;
+    notes.extend(heading.filter(|_| is_general).map(|heading| format!("Listed under: {heading}")));
+    match rows {
+        // A flag has no notes in FHIR; they are said all the same.
+        Rows::Flags => {
+            item["extension"] =
+                notes.iter().map(|note| json!({"url": "urn:lifeboat:note", "valueString": note})).collect();
+        }
+        _ => item["note"] = noted(&notes),
+    }
+    translation.item(Some(section), None, item);
+}
+
+/// Returns the resource that a row without a medicine stands for, without its notes.
+fn resource(
+    rows: Rows,
+    row: &Row<'_>,
+    code: Value,
+    date: Option<String>,
+    notes: &[String],
+    subject: &Value,
+) -> Value {
+    match rows {
         Rows::Allergies => {
-            notes.splice(0..0, row.certainty.map(|text| format!("Certainty: {text}")));
-            notes.splice(0..0, row.severity.map(|text| format!("Severity: {text}")));
             json!({"resourceType": "AllergyIntolerance", "patient": subject, "code": code, "onsetDateTime": date})
         }
         Rows::Problems => {
@@ -375,21 +401,7 @@ pub(super) fn item(
             "effectiveDateTime": date,
             "valueString": row.value
         }),
-    };
-    if !matches!(rows, Rows::Findings | Rows::Allergies) {
-        notes.splice(0..0, row.value.map(|text| format!("Value: {text}")));
     }
-    let is_general = section == S::OtherItems || rows == Rows::Flags || rows == Rows::Procedures;
-    notes.extend(heading.filter(|_| is_general).map(|heading| format!("Listed under: {heading}")));
-    match rows {
-        // A flag has no notes in FHIR; they are said all the same.
-        Rows::Flags => {
-            item["extension"] =
-                notes.iter().map(|note| json!({"url": "urn:lifeboat:note", "valueString": note})).collect();
-        }
-        _ => item["note"] = noted(&notes),
-    }
-    translation.item(Some(section), None, item);
 }
 
 fn medicine(

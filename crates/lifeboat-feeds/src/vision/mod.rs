@@ -1,24 +1,25 @@
-//! The Vision extract: CSV files without headers, whole or as changes.
+//! The Vision extract: CSV files without headers, whole (`FULL`) or as changes (`INCREMENTAL`).
 //!
-//! A file is known by its name (`FULL_F86007_journal_data_extract-2018-08-17-000500.csv`: kind, ODS code, table, time) and its
-//! version by its number of columns; rows of the older version are kept in the shape of the newer. Dates are `yyyyMMdd`, times
-//! `HHmm`. A row whose `ACTION` is `D` deletes. The journal holds everything clinical; its `SUBSET` says what a row is:
+//! Dates are `yyyyMMdd`, times `HHmm` (`9999` is none). A date known to the year or month has zeros for the rest.
+//! An `ACTION` of `D` deletes the row, or with a patient all that is theirs; any other puts it.
 //!
-//! | subset | is |
-//! |---|---|
-//! | A, R, S | an acute prescription, a repeat, an issue of a repeat |
-//! | P | a problem |
-//! | I | an immunisation |
-//! | L | an allergy or adverse reaction |
-//! | T, C | a test result, any other clinical entry |
+//! The journal holds what is clinical. Its `SUBSET` says what a row is: A an acute prescription, R a repeat, S an issue
+//! of a repeat (joined to it through `LINKS`), P a problem, I an immunisation, L an allergy, T a test or measurement,
+//! C any other entry. Of an unknown subset it becomes an other item. `LINKS` names rows, separated by `|`: an encounter's id
+//! after `E`, otherwise a row of the journal.
 //!
-//! Vision exports no appointments, so there are no day lists, and no end dates of allergies.
+//! Vision has no appointments in its extract, records no end of an allergy, and has no reference ranges. Columns that are
+//! about money and administration (`GMS`, `HA`, `PCG`, `MILEAGE`, `DISPENSING`, `TRAVEL`, `CONTRACT`) are kept as rows and
+//! shown nowhere.
 
 mod batches;
-mod entries;
+mod chart;
+mod journal;
 mod medicines;
 mod patient;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use jiff::civil::Date;
 
@@ -30,11 +31,17 @@ use crate::rows::{RowChange, Unit, UnitRows, Values};
 use crate::spec::{Place, TableSpec};
 use crate::table::{Dialect, Header, Quotes};
 
-/// Reads Vision extracts.
-#[derive(Debug, Clone, Copy)]
+/// How Vision writes its files.
+const DIALECT: Dialect = Dialect { delimiter: b',', header: Header::Absent, quotes: Quotes::Allowed };
+
+/// The columns that name somebody on the staff.
+const STAFF_COLUMNS: [&str; 4] = ["HCP", "GP", "GP_USUAL", "TO_HCP"];
+
+/// Vision as a feed.
+#[derive(Clone, Copy, Debug)]
 pub struct Vision;
 
-/// The feed.
+/// Vision as a feed.
 pub static FEED: Vision = Vision;
 
 impl TableFeed for Vision {
@@ -47,11 +54,11 @@ impl TableFeed for Vision {
     }
 
     fn tables(&self) -> &'static [TableSpec] {
-        tables::TABLES
+        &tables::TABLES
     }
 
     fn dialect(&self, _: &TableSpec) -> Dialect {
-        Dialect { delimiter: b',', header: Header::Absent, quotes: Quotes::Allowed }
+        DIALECT
     }
 
     fn batches(&self, files: &[FileFacts], heads: &dyn ReadHead) -> Vec<Batch> {
@@ -63,40 +70,30 @@ impl TableFeed for Vision {
         table: &'static TableSpec,
         values: Values,
     ) -> Result<RowChange, (Option<&'static str>, Reason)> {
-        let (table, values) = tables::in_current_shape(table, values);
-        let text = |column: &'static str| {
-            let at = table.column(column)?;
-            values.get(at)?.as_deref().map(str::trim).filter(|text| !text.is_empty())
-        };
-        let needed = |column: &'static str| text(column).ok_or((Some(column), Reason::EmptyValue));
-        let deletes = text("ACTION").is_some_and(|action| action.eq_ignore_ascii_case("D"));
-        let (unit, key) = match table.place {
-            Place::Patient(column) => {
-                let patient = needed(column)?.to_owned();
-                let key = if table.name == tables::PATIENT {
-                    if deletes {
-                        return Ok(RowChange::RemovePatient { patient });
-                    }
-                    patient.clone()
-                } else {
-                    // Numbers are only said to be unique within a patient.
-                    format!("{patient}/{}", needed("ID")?)
-                };
-                (Unit::Patient(patient), key)
+        let mut values = tables::reshaped(table, values);
+        let table = tables::current(table);
+        for column in STAFF_COLUMNS {
+            if let Some(value) = table.column(column).and_then(|at| values.get_mut(at)) {
+                *value = value.take().map(staff_key);
             }
-            Place::Shared => (Unit::Shared, needed("ID")?.to_owned()),
-            Place::Day | Place::NotKept => return Ok(RowChange::Ignore),
+        }
+        let key = key(table, &values)?;
+        let text = |column: &str| values.get(table.column(column)?)?.as_deref().map(str::trim);
+        let is_deleted = text("ACTION").is_some_and(|action| action.eq_ignore_ascii_case("D"));
+        let unit = match table.place {
+            Place::Patient(column) => Unit::Patient(text(column).unwrap_or_default().to_owned()),
+            Place::Day | Place::Shared | Place::NotKept => Unit::Shared,
         };
-        let table = table.name;
-        Ok(if deletes {
-            RowChange::Remove { unit: Some(unit), table, key }
-        } else {
-            RowChange::Put { unit, table, key, values }
+        let name = table.name;
+        Ok(match (unit, is_deleted) {
+            (Unit::Patient(patient), true) if name == "Patient" => RowChange::RemovePatient { patient },
+            (unit, true) => RowChange::Remove { unit: Some(unit), table: name, key },
+            (unit, false) => RowChange::Put { unit, table: name, key, values },
         })
     }
 
     fn patient(&self, rows: &UnitRows, mapping: &Mapping<'_>) -> Mapped {
-        patient::document(rows, mapping)
+        chart::patient(rows, mapping)
     }
 
     fn day(&self, _: Date, _: &UnitRows, _: &Mapping<'_>) -> Mapped {
@@ -104,5 +101,22 @@ impl TableFeed for Vision {
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// Returns the key of a row; ids are unique within a patient only.
+fn key(table: &'static TableSpec, values: &Values) -> Result<String, (Option<&'static str>, Reason)> {
+    let mut key = String::new();
+    for column in table.key {
+        let value = table.column(column).and_then(|at| values.get(at)?.as_deref()).map(str::trim);
+        let value = value.filter(|value| !value.is_empty()).ok_or((Some(*column), Reason::EmptyValue))?;
+        if !key.is_empty() {
+            key.push(':');
+        }
+        key.push_str(value);
+    }
+    Ok(key)
+}
+
+/// Returns the id in `:STAFF:123`, under which the staff table has it; what is written in another way stays.
+fn staff_key(written: Box<str>) -> Box<str> {
+    let id = written.trim().trim_start_matches(':').strip_prefix("STAFF:").map(str::trim);
+    id.filter(|id| !id.is_empty()).map(Box::from).unwrap_or(written)
+}

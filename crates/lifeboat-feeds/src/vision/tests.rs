@@ -1,185 +1,522 @@
-//! Tests of the Vision feed.
+//! Extracts through the reader, the feed, and the records that are built from them.
 
-use serde_json::Value;
+mod round_trip;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use jiff::civil::{Date, date};
+use lifeboat_clinical::record::PatientRecord;
+use lifeboat_clinical::view::{AllergyHeader, PatientView, patient_view};
+use lifeboat_clinical::{
+    DayWindow, FeedProfile, SectionId, SharedResources, build_patient_record, outline, split,
+};
+use proptest::prelude::*;
 
 use super::FEED;
-use super::tables::{self, JOURNAL, PATIENT};
-use crate::batch::BatchKind;
-use crate::feed::{TableFeed, table};
-use crate::harness::{Folder, Store, TODAY};
+use crate::batch::{Batch, BatchKind, FileFacts, ReadHead};
+use crate::feed::{Mapped, Mapping, TableFeed, table};
 use crate::problem::Reason;
-use crate::rows::{RowChange, UnitRows, Values};
-use crate::synth::{Order, vision};
+use crate::rows::{RowChange, Unit, UnitRows, Values};
+use crate::rules::Rules;
+use crate::synth::Sink;
+use crate::table::{TableLimits, TableReader};
 
-fn row(name: &str, cells: &[(&str, &str)]) -> String {
-    let spec = table(&FEED, name).expect("a table");
-    let cell = |column: &str| cells.iter().find(|(name, _)| *name == column).map_or("", |(_, value)| value);
-    let fields: Vec<&str> = spec.columns.iter().map(|column| cell(column.name)).collect();
+const TODAY: Date = date(2026, 11, 21);
+
+/// Files by their names.
+#[derive(Clone, Default)]
+struct Files(BTreeMap<String, Vec<u8>>);
+
+impl ReadHead for Files {
+    fn head(&self, file: usize, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let bytes = self.0.values().nth(file).ok_or(io::ErrorKind::NotFound)?;
+        Ok(bytes[..bytes.len().min(bytes_max)].to_vec())
+    }
+}
+
+impl Files {
+    fn of(files: &[(&str, &str)]) -> Self {
+        Self(files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect())
+    }
+
+    fn facts(&self) -> Vec<FileFacts> {
+        self.0
+            .iter()
+            .map(|(path, bytes)| FileFacts { path: path.clone(), bytes: bytes.len() as u64 })
+            .collect()
+    }
+
+    fn batches(&self) -> Vec<Batch> {
+        let mut batches = FEED.batches(&self.facts(), self);
+        batches.sort_by(|a, b| a.order.cmp(&b.order));
+        batches
+    }
+}
+
+/// A folder in memory that a writer writes to.
+#[derive(Clone, Default)]
+struct Folder(Arc<Mutex<BTreeMap<String, Vec<u8>>>>);
+
+struct Open(Folder, String);
+
+impl Write for Open {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut files = self.0.0.lock().expect("one thread");
+        files.entry(self.1.clone()).or_default().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Sink for Folder {
+    fn file(&mut self, path: &str) -> io::Result<Box<dyn Write>> {
+        self.0.lock().expect("one thread").insert(path.to_owned(), Vec::new());
+        Ok(Box::new(Open(self.clone(), path.to_owned())))
+    }
+}
+
+/// All rows that are kept, by patient.
+#[derive(Default)]
+struct Kept {
+    patients: BTreeMap<String, UnitRows>,
+    shared: UnitRows,
+    supplied: BTreeSet<String>,
+    bad: Vec<String>,
+}
+
+impl Kept {
+    fn read(files: &Files) -> Self {
+        let mut kept = Self::default();
+        kept.apply(files);
+        kept
+    }
+
+    fn apply(&mut self, files: &Files) {
+        let facts = files.facts();
+        for batch in files.batches() {
+            assert_eq!(batch.refused, None);
+            for held in &batch.tables {
+                let spec = table(&FEED, held.table).expect("a table of the feed");
+                self.supplied.insert(spec.name.to_owned());
+                let bytes = files.0[&facts[held.file].path].as_slice();
+                let reader = TableReader::open(bytes, spec, FEED.dialect(spec), TableLimits::default());
+                for row in reader.expect("a table") {
+                    match row {
+                        Ok(values) => self.change(spec, values),
+                        Err(problem) => self.bad.push(problem.to_string()),
+                    }
+                }
+            }
+        }
+    }
+
+    fn change(&mut self, spec: &'static crate::TableSpec, values: Values) {
+        match FEED.change(spec, values) {
+            Ok(RowChange::Put { unit, table: name, key, values }) => {
+                let spec = table(&FEED, name).expect("a table of the feed");
+                let rows = match unit {
+                    Unit::Patient(patient) => self.patients.entry(patient).or_default(),
+                    Unit::Day(_) | Unit::Shared => &mut self.shared,
+                };
+                rows.put(spec, &key, values);
+            }
+            Ok(RowChange::Remove { unit: Some(Unit::Patient(patient)), table, key }) => {
+                if let Some(rows) = self.patients.get_mut(&patient) {
+                    rows.remove(table, &key);
+                }
+            }
+            Ok(RowChange::RemovePatient { patient }) => {
+                self.patients.remove(&patient);
+            }
+            Ok(RowChange::Remove { .. } | RowChange::Ignore) => {}
+            Err((column, reason)) => self.bad.push(format!("{column:?}: {reason}")),
+        }
+    }
+
+    fn mapped(&self, patient: &str, rules: &Rules) -> Mapped {
+        let mapping = Mapping { rules, shared: &self.shared, supplied: &self.supplied };
+        FEED.patient(&self.patients[patient], &mapping)
+    }
+}
+
+/// Builds the record of the one patient of a document.
+fn record(document: &[u8]) -> PatientRecord {
+    let outline = outline(document).expect("FHIR R4");
+    assert_eq!(outline.skipped, [], "everything is usable");
+    let pieces = split(document, &DayWindow { first: TODAY, last: TODAY }).expect("FHIR R4");
+    build_patient_record(pieces, &SharedResources::default(), &FeedProfile { supplied: outline.types }, TODAY)
+}
+
+/// A row of a table with these columns, as CSV.
+fn row(name: &str, values: &[(&str, &str)]) -> String {
+    let spec = table(&FEED, name).expect("a table of the feed");
+    for (column, _) in values {
+        assert!(spec.column(column).is_some(), "{name} has no {column}");
+    }
+    let fields = spec
+        .columns
+        .iter()
+        .map(|column| values.iter().find(|(name, _)| *name == column.name).map_or("", |(_, value)| value));
     crate::synth::csv_row(fields)
 }
 
-/// A store whose only patient is number 7, with these rows of the journal.
-fn store(journal: &[&[(&str, &str)]]) -> Store {
-    let mut store = Store::new(&FEED);
-    let patient = [("PID", "7"), ("SURNAME", "Other"), ("DATE_OF_BIRTH", "19700203"), ("ACTIVE", "Y")];
-    store.apply_table(PATIENT, row(PATIENT, &patient).as_bytes());
-    for cells in journal {
-        let mut cells = cells.to_vec();
-        cells.push(("PID", "7"));
-        store.apply_table(JOURNAL, row(JOURNAL, &cells).as_bytes());
+const PERSON: &[(&str, &str)] = &[
+    ("PID", "1"),
+    ("SURNAME", "Person"),
+    ("FORENAME", "Test Second"),
+    ("DATE_OF_BIRTH", "19800000"),
+    ("SEX", "F"),
+    ("NHS_NUMBER", "9990000018"),
+    ("GP_USUAL", ":STAFF:5"),
+    ("ADDRESS_2", "1 Test Street"),
+    ("POSTCODE", "ZZ99 1AA"),
+    ("ACTIVE", "R"),
+];
+
+/// An extract of one patient with these rows of the journal.
+fn extract(journal: &[&[(&str, &str)]]) -> Files {
+    let mut text = String::new();
+    for (at, values) in journal.iter().enumerate() {
+        let id = (at + 1).to_string();
+        let mut values = values.to_vec();
+        values.push(("PID", "1"));
+        if !values.iter().any(|(name, _)| *name == "ID") {
+            values.push(("ID", &id));
+        }
+        text.push_str(&row("Journal", &values));
     }
-    store
+    Files::of(&[
+        ("FULL_A81001_patient_data_extract-2026-11-21-000500.csv", &row("Patient", PERSON)),
+        ("FULL_A81001_journal_data_extract-2026-11-21-000500.csv", &text),
+        (
+            "FULL_A81001_encounter_data_extract-2026-11-21-000500.csv",
+            &row(
+                "Encounter",
+                &[
+                    ("PID", "1"),
+                    ("ID", "7"),
+                    ("DATE", "20261101"),
+                    ("TIME", "0905"),
+                    ("HCP", ":STAFF:5"),
+                    ("SESSION", "G"),
+                ],
+            ),
+        ),
+        (
+            "FULL_A81001_staff_data_extract-2026-11-21-000500.csv",
+            &row("Staff", &[("ID", "5"), ("TITLE", "Dr"), ("FORENAME", "Usual"), ("SURNAME", "Doctor")]),
+        ),
+    ])
 }
 
-fn only(store: &Store, kind: &str) -> Value {
-    let mut found = store.resources("7", kind);
-    assert_eq!(found.len(), 1, "one {kind}");
-    found.remove(0)
+fn view(journal: &[&[(&str, &str)]]) -> PatientView {
+    let mapped = Kept::read(&extract(journal)).mapped("1", &Rules::default());
+    patient_view(&record(&mapped.document.expect("a document")).bytes, TODAY).expect("a record")
 }
+
+fn text_of(view: &PatientView, section: SectionId) -> String {
+    let rows = view.sections[section.order()].tables.iter().flat_map(|table| &table.rows);
+    let rows =
+        rows.map(|row| row.cells.iter().map(|cell| cell.text.as_str()).collect::<Vec<_>>().join(" | "));
+    rows.collect::<Vec<_>>().join("\n")
+}
+
+/// Columns of a row with their values.
+type Columns<'a> = &'a [(&'a str, &'a str)];
+
+/// A row of the journal, where it lands, and what it says there.
+type Landing = (&'static [(&'static str, &'static str)], SectionId, &'static [&'static str]);
+
+const LANDINGS: &[Landing] = &[
+    (
+        &[("SUBSET", "P"), ("RUBRIC", "Asthma"), ("DATE", "20100300"), ("SNOMED_CODE", "195967001")],
+        SectionId::ActiveProblems,
+        &["Mar-2010", "Asthma"],
+    ),
+    (
+        &[("SUBSET", "P"), ("RUBRIC", "Broken arm"), ("DATE", "20240231"), ("END_DATE", "20250101")],
+        SectionId::PastProblems,
+        &["Broken arm", "01-Jan-2025", "20240231"],
+    ),
+    (
+        &[
+            ("SUBSET", "A"),
+            ("RUBRIC", "Amoxicillin"),
+            ("DATE", "20261101"),
+            ("VALUE1", "21"),
+            ("DRUG_FORM", "capsule"),
+            ("TEXT", "1 tds"),
+        ],
+        SectionId::AcuteMedication,
+        &["Acute", "1 tds", "21 capsule"],
+    ),
+    (
+        &[
+            ("SUBSET", "R"),
+            ("RUBRIC", "Ramipril"),
+            ("DATE", "20200101"),
+            ("TEXT", "1 od"),
+            ("VALUE1", "28 tabs"),
+        ],
+        SectionId::RepeatMedication,
+        &["Repeat", "Active", "1 od", "28 tabs"],
+    ),
+    (
+        &[("SUBSET", "R"), ("RUBRIC", "Ramipril"), ("DATE", "20200101"), ("END_DATE", "20260101")],
+        SectionId::PastMedication,
+        &["Ramipril", "Stopped", "01-Jan-2026"],
+    ),
+    (
+        &[("SUBSET", "S"), ("RUBRIC", "Loose drug"), ("DATE", "20261001"), ("LINKS", "99")],
+        SectionId::RepeatMedication,
+        &["Loose drug", "Unknown", "not in the extract"],
+    ),
+    (
+        &[("SUBSET", "I"), ("RUBRIC", "Flu"), ("IMMS_STATUS", "Refused"), ("IMMS_REASON", "Declined")],
+        SectionId::Immunisations,
+        &["NOT GIVEN: Flu", "Declined"],
+    ),
+    (
+        &[("SUBSET", "I"), ("RUBRIC", "Flu"), ("IMMS_STATUS", "Odd")],
+        SectionId::Immunisations,
+        &["Flu", "Immunisation status: Odd"],
+    ),
+    (
+        &[("SUBSET", "T"), ("RUBRIC", "Sodium"), ("VALUE1", "5.10"), ("VALUE1_UNITS", "mmol/L")],
+        SectionId::Results,
+        &["Sodium", "5.10 mmol/L"],
+    ),
+    (
+        &[
+            ("SUBSET", "T"),
+            ("RUBRIC", "O/E - BP"),
+            ("CODE", "246..00"),
+            ("VALUE1", "120"),
+            ("VALUE2", "80"),
+            ("ENTITY", "BP"),
+        ],
+        SectionId::Observations,
+        &["Systolic blood pressure: 120", "Diastolic blood pressure: 80"],
+    ),
+    (
+        &[("SUBSET", "C"), ("RUBRIC", "Smoking"), ("ENTITY", "SMOKING"), ("VALUE1", "10"), ("VALUE2", "2")],
+        SectionId::SocialHistory,
+        &["10", "ex-smoker"],
+    ),
+    (
+        &[("SUBSET", "C"), ("RUBRIC", "Appendicectomy"), ("CODE", "770..00")],
+        SectionId::Procedures,
+        &["Appendicectomy"],
+    ),
+    (
+        &[("SUBSET", "Q"), ("RUBRIC", "Something else"), ("TEXT", "words")],
+        SectionId::OtherItems,
+        &["Something else", "words"],
+    ),
+];
 
 #[test]
-fn the_subset_says_what_an_entry_is_and_nothing_is_dropped() {
-    let cases = [
-        ("L", "AllergyIntolerance"),
-        ("P", "Condition"),
-        ("I", "Immunization"),
-        ("T", "Observation"),
-        ("C", "Observation"),
-        ("Z", "Observation"),
-        ("", "Observation"),
-        ("A", "MedicationRequest"),
-        ("R", "MedicationRequest"),
-        ("S", "MedicationRequest"),
-    ];
-    for (subset, kind) in cases {
-        let store =
-            store(&[&[("ID", "1"), ("SUBSET", subset), ("RUBRIC", "Something"), ("DATE", "20240229")]]);
-        let resource = only(&store, kind);
-        assert!(resource.to_string().contains("Something"), "{subset}");
-        assert!(resource.to_string().contains("2024-02-29"), "{subset}");
+fn every_subset_of_the_journal_lands_where_clinicians_look() {
+    for (values, section, expected) in LANDINGS {
+        let text = text_of(&view(&[values]), *section);
+        for words in *expected {
+            assert!(text.contains(words), "{section}: {words:?} is not in:\n{text}");
+        }
     }
 }
 
 #[test]
-fn an_issue_counts_for_its_repeat() {
-    let repeat = [
-        ("ID", "10"),
-        ("SUBSET", "R"),
-        ("RUBRIC", "Ramipril 5mg capsules"),
-        ("DATE", "20250101"),
-        ("VALUE1", "28"),
-        ("VALUE1_UNITS", "capsule"),
-    ];
-    let first = [("ID", "11"), ("SUBSET", "S"), ("LINKS", "10"), ("DATE", "20261001")];
-    let last = [("ID", "12"), ("SUBSET", "S"), ("LINKS", "10"), ("DATE", "20261101")];
-    let store = store(&[&repeat, &first, &last]);
-    let medicine = only(&store, "MedicationRequest");
-    assert_eq!(medicine["extension"][0]["extension"][0]["valueUnsignedInt"], 2);
-    assert_eq!(medicine["extension"][1]["valueDateTime"], "2026-11-01");
-    assert_eq!(medicine["dispenseRequest"]["quantity"]["unit"], "capsule");
-}
-
-#[test]
-fn two_values_are_components_and_digits_stay() {
-    let pressure = [
-        ("ID", "1"),
-        ("SUBSET", "C"),
-        ("RUBRIC", "O/E - blood pressure"),
-        ("VALUE1_NAME", "SYSTOLIC"),
-        ("VALUE1", "120.0"),
-        ("VALUE2_NAME", "DIASTOLIC"),
-        ("VALUE2", "80"),
-        ("VALUE2_UNITS", "mmHg"),
-    ];
-    let observation = only(&store(&[&pressure]), "Observation");
-    assert_eq!(observation["component"][0]["valueQuantity"]["value"].to_string(), "120.0");
-    assert_eq!(observation["component"][1]["valueQuantity"]["unit"], "mmHg");
-}
-
-#[test]
-fn partial_dates_stay_partial_and_false_ones_stay_readable() {
-    for (written, expected) in [("19800000", "1980"), ("19800200", "1980-02"), ("19800214", "1980-02-14")] {
-        let store = store(&[&[("ID", "1"), ("SUBSET", "P"), ("RUBRIC", "Asthma"), ("DATE", written)]]);
-        assert_eq!(only(&store, "Condition")["onsetDateTime"], expected);
-    }
-    let store = store(&[&[("ID", "1"), ("SUBSET", "P"), ("RUBRIC", "Asthma"), ("DATE", "20240231")]]);
-    assert_eq!(only(&store, "Condition")["note"][0]["text"], "DATE as written: 20240231");
-    assert_eq!(store.patient("7").problems[0].to_string(), "Journal.DATE: is not a date");
-}
-
-#[test]
-fn rows_of_the_older_version_are_kept_in_the_shape_of_the_newer() {
-    let old = tables::version(JOURNAL, 23).expect("it is known");
-    let mut values: Vec<Option<Box<str>>> = vec![None; 23];
-    for (column, value) in [("PID", "7"), ("ID", "3"), ("RUBRIC", "Asthma"), ("SUBSET", "P"), ("VALUE1", "4")]
-    {
-        values[old.column(column).expect("a column")] = Some(value.into());
-    }
-    let values: Values = values.into();
-    let Ok(RowChange::Put { table: name, key, values, .. }) = FEED.change(old, values) else {
-        panic!("a row")
+fn allergies_are_allergies_whatever_else_their_rows_carry() {
+    let known = |journal: &[&[(&str, &str)]]| match view(journal).allergies {
+        AllergyHeader::Known(lines) => {
+            lines.into_iter().map(|line| line.substance).collect::<Vec<_>>().join(", ")
+        }
+        AllergyHeader::NoneKnown { .. } => "none known".to_owned(),
+        AllergyHeader::NotRecorded => "not recorded".to_owned(),
+        AllergyHeader::Unavailable { .. } => "unavailable".to_owned(),
     };
-    let spec = table(&FEED, JOURNAL).expect("a table");
-    assert_eq!((name, key.as_str(), values.len()), (JOURNAL, "7/3", spec.columns.len()));
-    let mut rows = UnitRows::default();
-    rows.put(spec, &key, values);
-    let row = rows.row(JOURNAL, "7/3").expect("it is there");
-    assert_eq!(
-        (row.text("RUBRIC"), row.text("SUBSET"), row.text("VALUE1")),
-        (Some("Asthma"), Some("P"), Some("4"))
+    let cases: [(&[Columns<'_>], &str); 7] = [
+        (
+            &[&[
+                ("SUBSET", "L"),
+                ("RUBRIC", "Penicillin"),
+                ("VALUE1", "5"),
+                ("END_DATE", "20200101"),
+                ("SEVERITY", "24484000"),
+            ]],
+            "Penicillin",
+        ),
+        (&[&[("SUBSET", "C"), ("RUBRIC", "H/O: latex allergy"), ("CODE", "14L..00")]], "H/O: latex allergy"),
+        (&[&[("SUBSET", "P"), ("RUBRIC", "Anaphylaxis"), ("CODE", "SN50.00")]], "Anaphylaxis"),
+        (&[&[("SUBSET", "C"), ("RUBRIC", "No known allergies"), ("CODE", "1151.00")]], "none known"),
+        (&[&[("SUBSET", "L"), ("RUBRIC", "No known allergy"), ("SNOMED_CODE", "716186003")]], "none known"),
+        (&[&[("SUBSET", "L")]], "Substance not recorded"),
+        (&[], "not recorded"),
+    ];
+    for (journal, expected) in cases {
+        assert_eq!(known(journal), expected, "{journal:?}");
+    }
+    assert!(
+        text_of(
+            &view(&[&[("SUBSET", "P"), ("RUBRIC", "Anaphylaxis"), ("CODE", "SN50.00")]]),
+            SectionId::ActiveProblems
+        )
+        .contains("Anaphylaxis")
     );
 }
 
 #[test]
-fn a_row_marked_d_deletes() {
-    let spec = table(&FEED, PATIENT).expect("a table");
-    let mut values: Vec<Option<Box<str>>> = vec![None; spec.columns.len()];
-    values[0] = Some("7".into());
-    *values.last_mut().expect("columns") = Some("D".into());
-    assert_eq!(FEED.change(spec, values.into()), Ok(RowChange::RemovePatient { patient: "7".to_owned() }));
+fn issues_say_when_their_repeat_was_last_issued() {
+    let issue =
+        |id, date| [("SUBSET", "S"), ("ID", id), ("RUBRIC", "Ramipril"), ("DATE", date), ("LINKS", "E7|1")];
+    let view = view(&[
+        &[("SUBSET", "R"), ("ID", "1"), ("RUBRIC", "Ramipril"), ("DATE", "20200101")],
+        &issue("2", "20261101"),
+        &issue("3", "20261015"),
+    ]);
+    let text = text_of(&view, SectionId::RepeatMedication);
+    assert!(text.contains("| 01-Nov-2026 | 2 |"), "{text}");
+    assert_eq!(text.lines().count(), 1, "{text}");
 }
 
 #[test]
-fn a_file_is_known_by_its_name_and_number_of_columns() {
-    let patients = row(PATIENT, &[("PID", "7"), ("SURNAME", "Other")]);
-    let journal = row(JOURNAL, &[("PID", "7"), ("ID", "1")]);
-    let name = |kind: &str, table: &str| format!("{kind}_A81001_{table}_data_extract-2026-11-21-000500.csv");
-    let folder = Folder::default();
-    let put = |path: String, text: &str| folder.0.borrow_mut().insert(path, text.as_bytes().to_vec());
-    put(name("FULL", "patient"), &patients);
-    put(name("FULL", "journal"), "1,2,3\r\n");
-    put(name("INCREMENTAL", "journal"), &journal);
-    put("unrelated.csv".to_owned(), &journal);
-    let batches = FEED.batches(&folder.facts(), &folder);
-    assert_eq!(batches.len(), 2);
-    let full = batches.iter().find(|batch| batch.kind == BatchKind::Full).expect("a full one");
-    assert_eq!(full.refused, Some(Reason::MissingTable(JOURNAL.to_owned())));
-    assert_eq!(full.practice.as_deref(), Some("A81001"));
-    let delta = batches.iter().find(|batch| batch.kind == BatchKind::Delta).expect("a delta");
-    assert_eq!((delta.refused.as_ref(), delta.tables.len()), (None, 1));
-    assert_eq!(delta.exported.map(|time| time.to_string()).as_deref(), Some("2026-11-21T00:05:00"));
-}
-
-#[test]
-fn the_made_up_practice_is_read_whole_and_follows_its_changes() {
-    let order = Order { share: 0.5, ..Order::full(20, 5, TODAY) };
-    let mut store = Store::new(&FEED);
-    store.apply(&Folder::of(&order, vision::write));
-    assert_eq!(store.patients.len(), 20);
-    let problems =
-        |store: &Store| store.patients.keys().map(|id| store.patient(id).problems.len()).sum::<usize>();
-    assert_eq!(problems(&store), 0);
-    store.apply(&Folder::of(&order.clone().later(1), vision::write));
-    let mut fresh = Store::new(&FEED);
-    let practice = order.practice();
-    let changed = (0..20).filter(|index| practice.changes_in_round(*index, 1, order.share)).count();
-    assert!(changed > 3, "{changed} of 20 changed");
-    // The same practice as a full extract of the later day: everybody changes in no further round.
-    let later =
-        Folder::of(&Order { delta: 0, ..order.clone() }, |order, sink| vision::write_as_of(order, 1, sink));
-    fresh.apply(&later);
-    for id in fresh.patients.keys() {
-        assert!(store.patients[id] == fresh.patients[id], "patient {id}");
+fn a_consultation_shows_what_was_recorded_in_it_and_by_whom() {
+    let view = view(&[&[
+        ("SUBSET", "C"),
+        ("RUBRIC", "Cough"),
+        ("TEXT", "chest clear"),
+        ("LINKS", "E7"),
+        ("HCP", ":EXT_STAFF:3,Nurse Away"),
+    ]]);
+    let text = text_of(&view, SectionId::Encounters);
+    for words in ["01-Nov-2026 09:05", "General consultation", "Cough", "chest clear", "Dr Usual Doctor"] {
+        assert!(text.contains(words), "{words}: {text}");
     }
-    assert_eq!(problems(&store), 0);
+    assert!(text_of(&view, SectionId::OtherItems).contains("Nurse Away"));
+    assert_eq!(view.banner.usual_gp.as_deref(), Some("Dr Usual Doctor"));
+    assert_eq!(view.banner.born, "1980");
+}
+
+#[test]
+fn rows_of_the_older_version_are_kept_in_the_shape_of_the_newer() {
+    let older = Files::of(&[
+        ("FULL_A81001_patient_data_extract-2026-11-21-000500.csv", &row("Patient (test pack)", PERSON)),
+        (
+            "FULL_A81001_journal_data_extract-2026-11-21-000500.csv",
+            &row("Journal (test pack)", &[("PID", "1"), ("ID", "2"), ("SUBSET", "P"), ("RUBRIC", "Asthma")]),
+        ),
+        (
+            "FULL_A81001_staff_data_extract-2026-11-21-000500.csv",
+            &row("Staff (test pack)", &[("ID", "5"), ("SURNAME", "Doctor"), ("TITLE", "Dr")]),
+        ),
+    ]);
+    let kept = Kept::read(&older);
+    assert_eq!(kept.shared.row("Staff", "5").and_then(|row| row.text("SURNAME")), Some("Doctor"));
+    let mapped = kept.mapped("1", &Rules::default());
+    let record = record(&mapped.document.expect("a document"));
+    assert_eq!(record.person.usual_gp.as_deref(), Some("Dr Doctor"));
+    assert_eq!(record.sections[SectionId::ActiveProblems.order()].2, 1);
+}
+
+#[test]
+fn batches_are_known_by_names_and_refused_when_columns_do_not_fit() {
+    let patient = row("Patient", PERSON);
+    let journal = row("Journal", &[("PID", "1"), ("ID", "2")]);
+    let name = |kind: &str, table: &str, time: &str| {
+        format!("{kind}_A81001_{table}_data_extract-2026-11-{time}.csv")
+    };
+    let mut files = Files::default();
+    for (kind, table, time, text) in [
+        ("INCREMENTAL", "journal", "22-000500", &journal),
+        ("FULL", "patient", "21-000500", &patient),
+        ("FULL", "journal", "21-000507", &journal),
+        ("ADDITIONAL", "active_user", "21-000500", &"x".to_owned()),
+        ("INCREMENTAL", "journal", "23-000500", &"1,2,3\r\n".to_owned()),
+        ("FULL", "patient", "24-000500", &patient),
+        ("INCREMENTAL", "surprise", "25-000500", &journal),
+    ] {
+        files.0.insert(name(kind, table, time), text.as_bytes().to_vec());
+    }
+    files.0.insert("readme.csv".to_owned(), b"x".to_vec());
+    let found: Vec<(String, BatchKind, usize, bool)> = files
+        .batches()
+        .into_iter()
+        .map(|batch| (batch.name, batch.kind, batch.tables.len(), batch.refused.is_some()))
+        .collect();
+    let expected = [
+        ("FULL_A81001_2026-11-21T00:05:00", BatchKind::Full, 2, false),
+        ("ADDITIONAL_A81001_2026-11-21T00:05:00", BatchKind::Delta, 0, false),
+        ("INCREMENTAL_A81001_2026-11-22T00:05:00", BatchKind::Delta, 1, false),
+        ("INCREMENTAL_A81001_2026-11-23T00:05:00", BatchKind::Delta, 0, true),
+        ("FULL_A81001_2026-11-24T00:05:00", BatchKind::Full, 1, true),
+        ("INCREMENTAL_A81001_2026-11-25T00:05:00", BatchKind::Delta, 0, false),
+    ];
+    let expected: Vec<_> = expected
+        .into_iter()
+        .map(|(name, kind, tables, refused)| (name.to_owned(), kind, tables, refused))
+        .collect();
+    assert_eq!(found, expected);
+    let drift = files.batches().into_iter().flat_map(|batch| batch.problems).map(|problem| problem.reason);
+    assert!(drift.collect::<Vec<_>>().contains(&Reason::UnknownTable));
+}
+
+#[test]
+fn deletions_and_bad_rows_touch_nothing_else() {
+    let mut kept =
+        Kept::read(&extract(&[&[("SUBSET", "P"), ("RUBRIC", "A")], &[("SUBSET", "P"), ("RUBRIC", "B")]]));
+    let deleted = row("Journal", &[("PID", "1"), ("ID", "1"), ("ACTION", "d")]);
+    let bad = format!("{deleted}1,2,3\r\n{}a\0b\r\n", row("Journal", &[("PID", "1")]));
+    kept.apply(&Files::of(&[("INCREMENTAL_A81001_journal_data_extract-2026-11-22-000500.csv", &bad)]));
+    assert_eq!(kept.patients["1"].rows("Journal").count(), 1);
+    assert!(kept.bad.len() >= 2, "{:?}", kept.bad);
+    let gone = row("Patient", &[("PID", "1"), ("ACTION", "D")]);
+    kept.apply(&Files::of(&[("INCREMENTAL_A81001_patient_data_extract-2026-11-23-000500.csv", &gone)]));
+    assert!(kept.patients.is_empty());
+}
+
+#[test]
+fn an_excluded_patient_has_no_document_and_rows_without_a_patient_are_reported() {
+    let kept = Kept::read(&extract(&[]));
+    let rules = Rules { excluded: ["9990000018".to_owned()].into(), ..Rules::default() };
+    assert_eq!(kept.mapped("1", &rules).document, None);
+    let mut stray = Kept::default();
+    let spec = table(&FEED, "Journal").expect("a table");
+    let mut values: Values = spec.columns.iter().map(|_| None).collect();
+    values[0] = Some("8".into());
+    values[1] = Some("1".into());
+    stray.change(spec, values);
+    let mapped = stray.mapped("8", &Rules::default());
+    assert_eq!((mapped.document, mapped.problems.len()), (None, 1));
+}
+
+proptest! {
+    #[test]
+    fn any_values_are_survived(fields in proptest::collection::vec("[ -~é\0]{0,12}", 42), kind in "[ARSPILTCX ]") {
+        let spec = table(&FEED, "Journal").expect("a table");
+        let mut kept = Kept::read(&extract(&[]));
+        let mut values: Values = fields.iter().map(|field| Some(field.as_str().into())).collect();
+        values[0] = Some("1".into());
+        values[40] = Some(kind.as_str().into());
+        kept.change(spec, values);
+        let mapped = kept.mapped("1", &Rules::default());
+        prop_assert!(outline(&mapped.document.expect("a document")).is_ok());
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300), name in "(FULL|INCREMENTAL)_A81001_(journal|patient|staff)_data_extract-2026-11-2[0-9]-00050[0-9].csv") {
+        let files = Files([(name, bytes.clone())].into());
+        let _ = files.batches();
+        for spec in FEED.tables() {
+            if let Ok(reader) = TableReader::open(bytes.as_slice(), spec, FEED.dialect(spec), TableLimits::default()) {
+                for row in reader.flatten() {
+                    let _ = FEED.change(spec, row);
+                }
+            }
+        }
+    }
 }
