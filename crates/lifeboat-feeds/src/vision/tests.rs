@@ -149,7 +149,12 @@ fn record(document: &[u8]) -> PatientRecord {
     let outline = outline(document).expect("FHIR R4");
     assert_eq!(outline.skipped, [], "everything is usable");
     let pieces = split(document, &DayWindow { first: TODAY, last: TODAY }).expect("FHIR R4");
-    build_patient_record(pieces, &SharedResources::default(), &FeedProfile { supplied: outline.types }, TODAY)
+    build_patient_record(
+        pieces,
+        &SharedResources::default(),
+        &FeedProfile { supplied: outline.types, ..FeedProfile::default() },
+        TODAY,
+    )
 }
 
 /// A row of a table with these columns, as CSV.
