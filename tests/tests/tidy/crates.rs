@@ -28,7 +28,7 @@ const EDGES: [(&str, &[&str]); 8] = [
             "lifeboat-viewer",
         ],
     ),
-    ("xtask", &["lifeboat-format", "lifeboat-clinical"]),
+    ("xtask", &["lifeboat-format", "lifeboat-clinical", "lifeboat-plan"]),
 ];
 
 /// Crates that bring a runtime, a clock or input and output, and so have no place in the pure crates.

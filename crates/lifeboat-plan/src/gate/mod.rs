@@ -4,11 +4,11 @@
 //! viewer keeps opening the accepted one until a person releases it. The rules see aggregate counts
 //! only, and each reason says the number that was seen, what was expected, and the limit.
 //!
-//! * [`invariants`]: what holds of every good snapshot: readable inputs, right check digits, people who
+//! * `invariants`: what holds of every good snapshot: readable inputs, right check digits, people who
 //!   keep their names and birth dates, time that moves forward, no section that vanishes.
-//! * [`losses`]: what went at once, of patients and of each section per patient who stayed.
-//! * [`drift`]: what went little by little.
-//! * [`garbling`]: text that is no text, and text that vanished or swelled.
+//! * `losses`: what went at once, of patients and of each section per patient who stayed.
+//! * `drift`: what went little by little.
+//! * `garbling`: text that is no text, and text that vanished or swelled.
 //!
 //! History begins anew with each snapshot that a person released: what they said is right is the new
 //! measure. Only what was accepted counts, in the order of its numbers, however it is handed over.
@@ -39,7 +39,7 @@ use past::Past;
 
 /// Judges a snapshot against the accepted ones before it, of which there may be none.
 ///
-/// The more days `accepted` reaches back (up to [`DAYS_KEPT`]), the slower a loss is noticed by [`drift`];
+/// The more days `accepted` reaches back (up to [`DAYS_KEPT`]), the slower a loss is noticed by `drift`;
 /// the newest accepted snapshot must be among them.
 #[must_use]
 pub fn judge(accepted: &[GateFacts], candidate: &GateFacts) -> GateVerdict {

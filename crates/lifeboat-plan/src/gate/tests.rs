@@ -81,9 +81,17 @@ pub(super) fn lose(facts: &mut GateFacts, gone: u64) {
 
 type Change = fn(&mut GateFacts);
 
+/// Judges the day after an ordinary one, once for each change.
+#[track_caller]
+fn expect(rows: &[(&str, Change, &[&str])]) {
+    for (name, change, expected) in rows {
+        assert_eq!(next_to(&day(0), change), *expected, "{name}");
+    }
+}
+
 #[test]
-fn each_rule_holds_on_one_side_of_its_limit_and_lets_pass_on_the_other() {
-    let rows: &[(&str, Change, &[&str])] = &[
+fn losses_hold_on_one_side_of_their_limit_and_pass_on_the_other() {
+    expect(&[
         ("nothing", |_| {}, &[]),
         ("180 patients left", |it| lose(it, 180), &[]),
         ("181 patients left", |it| lose(it, 181), &["patients-lost"]),
@@ -102,6 +110,12 @@ fn each_rule_holds_on_one_side_of_its_limit_and_lets_pass_on_the_other() {
         ("lists of two days", |it| section(it, "appointments").patients = 2, &["day-lists-lost"]),
         ("no appointments", |it| section(it, "appointments").items = 0, &["section-vanished"]),
         ("a flu clinic", |it| section(it, "immunisations").items += 3_000, &[]),
+    ]);
+}
+
+#[test]
+fn unreadable_inputs_hold_when_they_are_many_or_something_is_lost() {
+    expect(&[
         ("20 unreadable", |it| it.unreadable = 20, &[]),
         ("21 unreadable", |it| it.unreadable = 21, &["unreadable"]),
         ("a loss alone", |it| section(it, "repeat-medication").items -= 200, &[]),
@@ -121,6 +135,12 @@ fn each_rule_holds_on_one_side_of_its_limit_and_lets_pass_on_the_other() {
             },
             &["loss-with-unreadable-inputs"],
         ),
+    ]);
+}
+
+#[test]
+fn people_keep_their_numbers_names_and_birth_dates() {
+    expect(&[
         ("20 check digits", |it| quality(it).nhs_numbers_valid -= 20, &[]),
         ("21 check digits", |it| quality(it).nhs_numbers_valid -= 21, &["nhs-numbers-wrong"]),
         (
@@ -147,6 +167,12 @@ fn each_rule_holds_on_one_side_of_its_limit_and_lets_pass_on_the_other() {
         ("101 new names", |it| quality(it).names_changed = 101, &["names-changed"]),
         ("20 new birth dates", |it| quality(it).birth_dates_changed = 20, &[]),
         ("21 new birth dates", |it| quality(it).birth_dates_changed = 21, &["birth-dates-changed"]),
+    ]);
+}
+
+#[test]
+fn text_that_is_no_text_vanishes_or_swells_holds_beyond_its_limit() {
+    expect(&[
         ("18 garbled", |it| quality(it).garbled += 18, &[]),
         ("19 garbled", |it| quality(it).garbled += 19, &["garbled"]),
         (
@@ -177,6 +203,12 @@ fn each_rule_holds_on_one_side_of_its_limit_and_lets_pass_on_the_other() {
             },
             &[],
         ),
+    ]);
+}
+
+#[test]
+fn time_moves_forward_and_an_old_extract_is_known() {
+    expect(&[
         ("the clock 5 minutes back", |it| it.taken = Some(at(0) - SignedDuration::from_mins(5)), &[]),
         (
             "the clock further back",
@@ -194,10 +226,7 @@ fn each_rule_holds_on_one_side_of_its_limit_and_lets_pass_on_the_other() {
             &[],
         ),
         ("every record says it in other codes", |it| it.moved = 10_000, &[]),
-    ];
-    for (name, change, expected) in rows {
-        assert_eq!(next_to(&day(0), change), *expected, "{name}");
-    }
+    ]);
 }
 
 #[test]

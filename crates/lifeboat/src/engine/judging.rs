@@ -4,17 +4,15 @@ use super::basis::Basis;
 use super::history::History;
 use super::ledger::Ledger;
 use super::report::{HeldReason, SnapshotReport};
-use super::state::{SiteState, Totals};
+use super::state::Totals;
+use super::survey_pass::Surveyed;
 use super::{Acceptance, EngineError};
 use lifeboat_clinical::record::RecordQuality;
-use lifeboat_format::{DirectoryRow, Quality, RELEASED, Verdict};
-use lifeboat_plan::gate::{self, GateFacts, GateVerdict, SectionFacts};
+use lifeboat_format::{DirectoryRow, Gate, GateReason, Quality, RELEASED, Verdict};
+use lifeboat_plan::gate::{self, GateFacts, SectionFacts};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
-
-/// The code of a source that a person rejected.
-const REJECTED: &str = "rejected";
 
 /// Sums of what is counted of each patient's record.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,77 +129,104 @@ impl IdentityChanges {
     }
 }
 
-/// What the manifest says of the records' soundness.
-///
-/// Leavers and changed people are counted from the snapshot that the state describes. When that is not the accepted
-/// one, as after a release, what the accepted one says already is not counted again.
-pub(super) fn quality(
-    history: &History,
-    basis: &Basis,
-    ledger: &Ledger<'_>,
-    patients_gone: u64,
-) -> Result<Quality, EngineError> {
-    let accepted = history.accepted().and_then(|accepted| accepted.manifest.quality).unwrap_or_default();
-    let is_tip = history.accepted().is_none_or(|accepted| accepted.id == basis.site.tip);
-    let tip = history.manifest(basis.site.tip)?.and_then(|tip| tip.quality);
-    let (totals, changes) = (&ledger.totals().quality, ledger.identity_changes().counts());
-    let left = tip.unwrap_or(accepted).left + patients_gone.saturating_sub(changes.rekeyed);
-    let known = if is_tip { Quality::default() } else { accepted };
-    Ok(Quality {
-        left: left.max(accepted.left),
-        nhs_numbers: totals.nhs_numbers,
-        nhs_numbers_valid: totals.nhs_numbers_valid,
-        without_name: totals.without_name,
-        without_birth_date: totals.without_birth_date,
-        names_changed: changes.names.saturating_sub(known.names_changed),
-        birth_dates_changed: changes.birth_dates.saturating_sub(known.birth_dates_changed),
-        garbled: totals.garbled,
-        characters: Quality::rounded(totals.characters),
-    })
+/// What the gate said of a snapshot, and what a person made of it.
+pub(crate) struct Judged {
+    /// The manifest's entry.
+    pub(crate) gate: Gate,
+    /// How sound the records look.
+    pub(crate) quality: Quality,
 }
 
-/// Asks the gate.
-pub(super) fn judge(
-    history: &History,
-    basis: &Basis,
-    ledger: &Ledger<'_>,
-    report: &SnapshotReport,
-    quality: Quality,
-    is_rejected: bool,
-) -> GateVerdict {
-    let changes = ledger.changes();
-    let candidate = GateFacts {
-        sequence: history.newest().map_or(1, |newest| newest.manifest.sequence.number() + 1),
-        taken: Some(report.taken),
-        source_time: report.source_time,
-        released: false,
-        documents: report.documents,
-        unreadable: report.unreadable.len() as u64,
-        patients: ledger.totals().patients,
-        // Where everything is sealed anew, nobody knows what differs.
-        moved: if basis.anew {
-            0
-        } else {
-            changes.added + changes.changed + changes.carried + changes.removed
-        },
-        sections: sections(ledger.totals()),
-        quality: Some(quality),
-    };
-    let verdict = gate::judge(&history.facts(), &candidate);
-    if !is_rejected {
-        return verdict;
+impl Judged {
+    /// The reasons of a held snapshot, for the report.
+    pub(super) fn held_reasons(&self) -> Vec<HeldReason> {
+        let reason =
+            |reason: &GateReason| HeldReason { code: reason.code.clone(), detail: reason.detail.clone() };
+        match self.gate.verdict {
+            Verdict::Accepted => Vec::new(),
+            Verdict::Held => self.gate.reasons.iter().map(reason).collect(),
+        }
     }
-    let rejected = gate::GateReason {
-        code: REJECTED,
-        detail:
-            "source: the same as one that a person rejected; it is accepted only when a person releases it"
-                .into(),
-    };
-    let others = verdict.reasons().iter().cloned();
-    GateVerdict::Held(std::iter::once(rejected).chain(others).collect())
 }
 
-fn sections(totals: &Totals) -> std::collections::BTreeMap<String, SectionFacts> {
+/// What there is to judge.
+pub(super) struct Facts<'a> {
+    pub(super) basis: &'a Basis,
+    pub(super) ledger: &'a Ledger<'a>,
+    pub(super) report: &'a SnapshotReport,
+    pub(super) surveyed: &'a Surveyed,
+}
+
+impl Facts<'_> {
+    /// Asks the gate; a person who accepts overrules it, and what is overruled stays on record.
+    pub(super) fn judge(
+        &self,
+        history: &History,
+        patients_gone: u64,
+        acceptance: &Acceptance,
+    ) -> Result<Judged, EngineError> {
+        let quality = self.quality(history, patients_gone)?;
+        let verdict = gate::judge(&history.facts(), &self.candidate(history, quality));
+        let mut reasons: Vec<GateReason> = verdict.reasons().iter().map(reason).collect();
+        if self.basis.site.rejected.contains(&self.surveyed.fingerprint) {
+            reasons.insert(0, rejected());
+        }
+        let gate = match acceptance {
+            _ if reasons.is_empty() => Gate { verdict: Verdict::Accepted, reasons },
+            Acceptance::ByPerson { .. } => overruled(reasons, "a person accepted it when it was taken"),
+            Acceptance::ByGate => Gate { verdict: Verdict::Held, reasons },
+        };
+        Ok(Judged { gate, quality })
+    }
+
+    /// What the manifest says of the records' soundness.
+    ///
+    /// Leavers and changed people are counted from the snapshot that the state describes. When that is not the accepted
+    /// one, as after a release, what the accepted one says already is not counted again.
+    fn quality(&self, history: &History, patients_gone: u64) -> Result<Quality, EngineError> {
+        let newest = history.accepted();
+        let accepted = newest.and_then(|accepted| accepted.manifest.quality).unwrap_or_default();
+        let is_tip = newest.is_none_or(|accepted| accepted.id == self.basis.site.tip);
+        let tip = match &self.basis.tip {
+            Some(tip) => tip.quality,
+            None => history.manifest(self.basis.site.tip)?.and_then(|tip| tip.quality),
+        };
+        let (totals, changes) = (&self.ledger.totals().quality, self.ledger.identity_changes().counts());
+        let left = tip.unwrap_or(accepted).left + patients_gone.saturating_sub(changes.rekeyed);
+        let known = if is_tip { Quality::default() } else { accepted };
+        Ok(Quality {
+            left: left.max(accepted.left),
+            nhs_numbers: totals.nhs_numbers,
+            nhs_numbers_valid: totals.nhs_numbers_valid,
+            without_name: totals.without_name,
+            without_birth_date: totals.without_birth_date,
+            names_changed: changes.names.saturating_sub(known.names_changed),
+            birth_dates_changed: changes.birth_dates.saturating_sub(known.birth_dates_changed),
+            garbled: totals.garbled,
+            characters: Quality::rounded(totals.characters),
+        })
+    }
+
+    fn candidate(&self, history: &History, quality: Quality) -> GateFacts {
+        let (changes, totals) = (self.ledger.changes(), self.ledger.totals());
+        let moved = changes.added + changes.changed + changes.carried + changes.removed;
+        GateFacts {
+            sequence: history.newest().map_or(1, |newest| newest.manifest.sequence.number() + 1),
+            taken: Some(self.report.taken),
+            source_time: self.report.source_time,
+            released: false,
+            documents: self.report.documents,
+            unreadable: self.report.unreadable.len() as u64,
+            patients: totals.patients,
+            // Where everything is sealed anew, nobody knows what differs.
+            moved: if self.basis.anew { 0 } else { moved },
+            sections: sections(totals),
+            quality: Some(quality),
+        }
+    }
+}
+
+fn sections(totals: &Totals) -> BTreeMap<String, SectionFacts> {
     let facts = |patients, items| SectionFacts { patients, items };
     let sections = totals.sections.iter();
     let sections = sections.map(|(id, total)| (id.clone(), facts(total.patients, total.items)));
@@ -209,38 +234,19 @@ fn sections(totals: &Totals) -> std::collections::BTreeMap<String, SectionFacts>
     sections.chain([lists]).collect()
 }
 
-/// The gate's entry in the manifest, given what the gate said and whether a person overrules it.
-pub(super) fn entry(verdict: &GateVerdict, acceptance: &Acceptance) -> lifeboat_format::Gate {
-    let reason = |reason: &gate::GateReason| lifeboat_format::GateReason {
-        code: reason.code.to_owned(),
-        detail: reason.detail.clone(),
-    };
-    let reasons: Vec<_> = verdict.reasons().iter().map(reason).collect();
-    match acceptance {
-        _ if !verdict.is_held() => lifeboat_format::Gate { verdict: Verdict::Accepted, reasons },
-        Acceptance::ByPerson { .. } => overruled(reasons, "a person accepted it when it was taken"),
-        Acceptance::ByGate => lifeboat_format::Gate { verdict: Verdict::Held, reasons },
-    }
+fn reason(reason: &gate::GateReason) -> GateReason {
+    GateReason { code: reason.code.to_owned(), detail: reason.detail.clone() }
+}
+
+fn rejected() -> GateReason {
+    let detail =
+        "source: the same as one that a person rejected; it is accepted only when a person releases it";
+    GateReason { code: "rejected".to_owned(), detail: detail.to_owned() }
 }
 
 /// An acceptance against the gate: that a person did it, then what speaks against it.
-pub(super) fn overruled(reasons: Vec<lifeboat_format::GateReason>, how: &str) -> lifeboat_format::Gate {
-    let released = lifeboat_format::GateReason { code: RELEASED.to_owned(), detail: how.to_owned() };
-    let mut all = vec![released];
+pub(super) fn overruled(reasons: Vec<GateReason>, how: &str) -> Gate {
+    let mut all = vec![GateReason { code: RELEASED.to_owned(), detail: how.to_owned() }];
     all.extend(reasons);
-    lifeboat_format::Gate { verdict: Verdict::Accepted, reasons: all }
-}
-
-/// The reasons of a held snapshot, for the report.
-pub(super) fn held_reasons(verdict: &GateVerdict) -> Vec<HeldReason> {
-    let reason = |reason: &gate::GateReason| HeldReason {
-        code: reason.code.to_owned(),
-        detail: reason.detail.clone(),
-    };
-    verdict.reasons().iter().map(reason).collect()
-}
-
-/// Whether a person rejected a source with this fingerprint.
-pub(super) fn is_rejected(site: &SiteState, fingerprint: &[u8; 16]) -> bool {
-    site.rejected.contains(fingerprint)
+    Gate { verdict: Verdict::Accepted, reasons: all }
 }

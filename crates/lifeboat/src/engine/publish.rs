@@ -2,6 +2,7 @@
 
 use super::epoch::Epoch;
 use super::history::{History, RELEASE};
+use super::judging::Judged;
 use super::ledger::Ledger;
 use super::report::SnapshotReport;
 use super::state::{RecordRow, Totals};
@@ -10,8 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use lifeboat_format::log::Entry;
 use lifeboat_format::{
     AcceptedEntry, Counts, DictEntry, Dictionary, EpochEntry, FORMAT_VERSION, FeedEntry, FileEntry,
-    FinishedIndex, Gate, IndexContent, Indexes, Limits, LocatorChange, LocatorRow, Manifest, ManifestId,
-    PackEntry, Quality, RecordKey, SealedDictionary, SectionCount, Sequence, Verdict, build_index,
+    FinishedIndex, IndexContent, Indexes, Limits, LocatorChange, LocatorRow, Manifest, ManifestId, PackEntry,
+    RecordKey, SealedDictionary, SectionCount, Sequence, Verdict, build_index,
 };
 use lifeboat_replica::PublishSet;
 use std::collections::BTreeMap;
@@ -34,8 +35,7 @@ pub(crate) struct Request<'a> {
     pub(crate) source_time: Option<Timestamp>,
     pub(crate) documents: u64,
     pub(crate) unreadable: u64,
-    pub(crate) gate: Gate,
-    pub(crate) quality: Quality,
+    pub(crate) judged: &'a Judged,
     pub(crate) acceptance: &'a Acceptance,
     /// The snapshot whose base and dictionaries go on, unless everything is anew.
     pub(crate) tip: Option<&'a Manifest>,
@@ -89,10 +89,10 @@ pub(crate) fn publish(
         packs: pack_entries(ledger),
         indexes,
         counts: counts(ledger),
-        quality: Some(request.quality),
+        quality: Some(request.judged.quality),
         limits: Limits { record_bytes_max: ledger.record_bytes_max() },
-        gate: request.gate.clone(),
-        accepted: match request.gate.verdict {
+        gate: request.judged.gate.clone(),
+        accepted: match request.judged.gate.verdict {
             Verdict::Accepted => None,
             Verdict::Held => history.accepted().map(|accepted| AcceptedEntry {
                 sequence: accepted.manifest.sequence,

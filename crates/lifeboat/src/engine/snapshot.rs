@@ -2,7 +2,7 @@
 
 use super::basis::{Basis, basis, plan_records};
 use super::job::Job;
-use super::judging;
+use super::judging::{Facts, Judged};
 use super::ledger::Ledger;
 use super::publish;
 use super::report::{Outcome, Progress, SnapshotReport, Stage, UnreadableInput};
@@ -47,19 +47,19 @@ pub(super) fn take(
         return heartbeat(engine, report, false);
     }
     let base = job.fold(&mut ledger, dictionary.is_some())?;
-    let quality = judging::quality(&engine.history, &basis, &ledger, plan.patients_gone)?;
-    let is_rejected = judging::is_rejected(&basis.site, &surveyed.fingerprint);
-    let verdict = judging::judge(&engine.history, &basis, &ledger, &report, quality, is_rejected);
-    let gate = judging::entry(&verdict, acceptance);
-    let is_held = gate.verdict == Verdict::Held;
+    let judged = Facts { basis: &basis, ledger: &ledger, report: &report, surveyed: &surveyed }.judge(
+        &engine.history,
+        plan.patients_gone,
+        acceptance,
+    )?;
+    let is_held = judged.gate.verdict == Verdict::Held;
     progress.stage(Stage::Publish, None);
     let request = publish::Request {
         now,
         source_time: listing.newest,
         documents: surveyed.documents,
         unreadable: report.unreadable.len() as u64,
-        gate,
-        quality,
+        judged: &judged,
         acceptance,
         tip: basis.tip.as_ref(),
         epoch: &basis.epoch,
@@ -67,9 +67,8 @@ pub(super) fn take(
         base,
     };
     let published = publish::publish(&mut engine.history, &engine.settings, &ledger, &request)?;
-    finish_report(&mut report, &ledger, &published, is_held);
+    finish_report(&mut report, &ledger, &published, &judged);
     if is_held {
-        report.held_reasons = judging::held_reasons(&verdict);
         drop(ledger);
         drop(writer);
         remember_held(engine, &basis.site, &surveyed, published.manifest)?;
@@ -190,10 +189,12 @@ fn finish_report(
     report: &mut SnapshotReport,
     ledger: &Ledger<'_>,
     published: &publish::Published,
-    held: bool,
+    judged: &Judged,
 ) {
     let (totals, changes) = (ledger.totals(), ledger.changes());
-    report.outcome = Outcome::Snapshot { sequence: published.sequence, held };
+    report.outcome =
+        Outcome::Snapshot { sequence: published.sequence, held: judged.gate.verdict == Verdict::Held };
+    report.held_reasons = judged.held_reasons();
     report.log_size = published.log_size;
     report.patients = totals.patients;
     report.appointments = totals.appointments;
