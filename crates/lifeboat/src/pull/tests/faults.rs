@@ -128,6 +128,25 @@ async fn files_that_break_off_are_read_again() {
 }
 
 #[tokio::test]
+async fn what_was_taken_before_an_error_is_never_called_whole() {
+    let fake = practice(3).await;
+    let settings = settings(&fake, bulk());
+    let mut rows = MemoryRows::of(&FEED);
+    pull(&settings, &mut rows).await.expect("the server is well");
+    for resource in patient("p9") {
+        fake.put(resource);
+    }
+    fake.hook(|asked| (asked.path == "Practitioner").then(|| Reply::status(401)));
+    pull(&settings, &mut rows).await.expect_err("the last step is refused");
+    let cursor = rows.cursor().expect("memory has a cursor");
+    assert_eq!(standing(cursor.as_deref()), Standing::Midway);
+    // The same sink goes on, and what was pending is part of it.
+    fake.hook(|_| None);
+    pull(&settings, &mut rows).await.expect("the server is well again");
+    assert_same(&mut rows, &fake);
+}
+
+#[tokio::test]
 async fn compressed_files_are_read_whether_or_not_the_server_says_so() {
     for named in [true, false] {
         let (fake, mut rows, result) = pull_with(bulk(), move |asked| {
