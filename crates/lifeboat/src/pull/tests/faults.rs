@@ -307,6 +307,40 @@ async fn a_server_that_drops_the_patient_from_a_search_is_refused() {
 }
 
 #[tokio::test]
+async fn an_operation_that_is_not_there_removes_nobody() {
+    for mode in [search(Fetch::Everything), search(Fetch::Searches)] {
+        let fake = practice(3).await;
+        let settings = settings(&fake, mode);
+        let mut rows = MemoryRows::of(&FEED);
+        pull(&settings, &mut rows).await.expect("the server is well");
+        for resource in patient("p1") {
+            fake.put(resource);
+        }
+        fake.hook(|asked| {
+            let of_patient = asked.path.ends_with("$everything") || asked.parameter("patient").is_some();
+            of_patient.then(|| Reply::status(404))
+        });
+        let result = pull(&settings, &mut rows).await;
+        assert_fails(result, ErrorClass::Operator, |error| matches!(error, PullError::Refused { .. }));
+        assert!(rows.owner(RESOURCE, "Observation/o-p1").is_some());
+    }
+}
+
+#[tokio::test]
+async fn resources_that_name_their_patient_by_a_number_are_kept_when_they_change() {
+    let fake = practice(2).await;
+    let settings = settings(&fake, search(Fetch::Everything));
+    let mut rows = MemoryRows::of(&FEED);
+    pull(&settings, &mut rows).await.expect("the server is well");
+    fake.put(json!({
+        "resourceType": "Observation", "id": "by-number",
+        "subject": {"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}}
+    }));
+    pull(&settings, &mut rows).await.expect("the server is well");
+    assert_same(&mut rows, &fake);
+}
+
+#[tokio::test]
 async fn an_export_with_errors_of_its_own_counts_only_where_the_settings_say_so() {
     let hook = |asked: &Asked| {
         let manifest = json!({
