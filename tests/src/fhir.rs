@@ -32,6 +32,15 @@ pub struct TokensFrom {
     pub audience: String,
 }
 
+/// Whether a server knows the search parameters of FHIR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Definitions {
+    /// It does.
+    Installed,
+    /// It starts without, and answers wrongly.
+    Lacking,
+}
+
 /// A FHIR server that is running; it is killed when the test lets go of it.
 pub struct FhirServer {
     program: PathBuf,
@@ -44,13 +53,20 @@ pub struct FhirServer {
 impl FhirServer {
     /// Starts a server, or says that there is none.
     pub fn start(tokens: Option<TokensFrom>) -> Option<FhirServer> {
+        Self::start_with(Definitions::Installed, tokens)
+    }
+
+    /// Starts a server that knows its definitions or lacks them.
+    pub fn start_with(known: Definitions, tokens: Option<TokensFrom>) -> Option<FhirServer> {
         let Some((program, definitions)) = find() else {
             let words = "did not run: there is no FHIR server here (see LIFEBOAT_HFS and LIFEBOAT_HFS_DATA)";
             writeln!(std::io::stderr(), "{words}").expect("a test has an output");
             return None;
         };
         let folder = TempDir::new().expect("a temporary folder can be made");
-        write_definitions(&definitions, &folder.path().join("data"));
+        if known == Definitions::Installed {
+            write_definitions(&definitions, &folder.path().join("data"));
+        }
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let port = listener.local_addr().expect("a listener has an address").port();
         drop(listener);
@@ -98,11 +114,13 @@ impl FhirServer {
 fn find() -> Option<(PathBuf, PathBuf)> {
     let named = std::env::var_os(PROGRAM_VARIABLE).map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = || std::env::split_paths(&path).map(|folder| folder.join("hfs")).find(|file| file.is_file());
+    let on_path =
+        || std::env::split_paths(&path).map(|folder| folder.join("hfs")).find(|file| file.is_file());
     let program = named.or_else(on_path)?;
     let named = std::env::var_os(DATA_VARIABLE).map(PathBuf::from);
     let here = std::env::current_dir().ok()?;
-    let installed = || here.ancestors().map(|folder| folder.join("node_modules")).find(|folder| folder.is_dir());
+    let installed =
+        || here.ancestors().map(|folder| folder.join("node_modules")).find(|folder| folder.is_dir());
     let folder = named.or_else(installed)?;
     let definitions = [folder.join(IN_PACKAGE), folder];
     let has_definitions = |folder: &&PathBuf| folder.join("search-parameters.json").is_file();

@@ -12,15 +12,19 @@ use std::time::Duration;
 use jiff::civil::Date;
 use lifeboat::clock;
 use lifeboat::pull::{
-    Extent, Fetch, PullAuth, PullMode, PullProgress, PullReport, PullSettings, Puller, SCOPE, Standing, standing,
+    Extent, Fetch, PullAuth, PullError, PullMode, PullProgress, PullReport, PullSettings, Puller, SCOPE,
+    Standing, standing,
 };
-use lifeboat_clinical::{DayWindow, FeedProfile, Owner, SharedResources, build_patient_record, outline, split};
+use lifeboat_clinical::{
+    DayWindow, FeedProfile, Owner, SharedResources, build_patient_record, outline, split,
+};
 use lifeboat_feeds::fhir_rows::{FEED, RESOURCE};
 use lifeboat_feeds::memory::MemoryRows;
 use lifeboat_feeds::{Mapping, RowKeys, RowSink, Rules, TableFeed, Unit};
-use lifeboat_tests::fhir::FhirServer;
+use lifeboat_tests::fhir::{Definitions, FhirServer};
 use lifeboat_tests::practice::practice;
 use serde_json::{Value, json};
+use tokio::runtime::Runtime;
 
 use self::tokens::TokenServer;
 
@@ -31,6 +35,7 @@ const PATIENTS: usize = 30;
 struct Hand {
     base: String,
     client: reqwest::Client,
+    runtime: Runtime,
     token: Option<String>,
     /// The resources that were brought, by `Type/id`.
     brought: BTreeMap<String, Value>,
@@ -38,11 +43,15 @@ struct Hand {
 
 impl Hand {
     fn new(server: &FhirServer, token: Option<String>) -> Self {
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
-        Self { base: server.base(), client, token, brought: BTreeMap::new() }
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .build()
+            .expect("a client can be made");
+        Self { base: server.base(), client, runtime: runtime(), token, brought: BTreeMap::new() }
     }
 
-    async fn ask(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> (u16, Value) {
+    fn ask(&self, method: reqwest::Method, path: &str, body: Option<&Value>) -> (u16, Value) {
         let mut request = self.client.request(method, format!("{}/{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -50,14 +59,14 @@ impl Hand {
         if let Some(body) = body {
             request = request.header("content-type", "application/fhir+json").body(body.to_string());
         }
-        let response = request.send().await.expect("the server answers");
+        let response = self.runtime.block_on(request.send()).expect("the server answers");
         let status = response.status().as_u16();
-        let body = response.bytes().await.expect("the answer is whole");
+        let body = self.runtime.block_on(response.bytes()).expect("the answer is whole");
         (status, serde_json::from_slice(&body).unwrap_or_default())
     }
 
     /// Brings resources in one transaction.
-    async fn bring(&mut self, resources: Vec<Value>) {
+    fn bring(&mut self, resources: Vec<Value>) {
         let mut entries = Vec::new();
         for resource in resources {
             let text = |name: &str| resource[name].as_str().expect("a text").to_owned();
@@ -66,48 +75,57 @@ impl Hand {
             self.brought.insert(key, resource);
         }
         let bundle = json!({"resourceType": "Bundle", "type": "transaction", "entry": entries});
-        let (status, answer) = self.ask(reqwest::Method::POST, "", Some(&bundle)).await;
+        let (status, answer) = self.ask(reqwest::Method::POST, "", Some(&bundle));
         assert_eq!(status, 200, "{answer}");
     }
 
-    async fn delete(&mut self, key: &str) {
-        let (status, answer) = self.ask(reqwest::Method::DELETE, key, None).await;
+    fn delete(&mut self, key: &str) {
+        let (status, answer) = self.ask(reqwest::Method::DELETE, key, None);
         assert!((200..300).contains(&status), "{status} {answer}");
         self.brought.remove(key);
     }
 
-    /// Brings a whole practice; the server must know how to search by patient.
-    async fn bring_practice(&mut self, patients: usize) {
-        let (_, statement) = self.ask(reqwest::Method::GET, "metadata", None).await;
+    /// Says whether the server claims to know what is asked when a patient's observations are searched for.
+    fn searches_by_patient(&self) -> bool {
+        let (_, statement) = self.ask(reqwest::Method::GET, "metadata", None);
         let resources = statement["rest"][0]["resource"].as_array().expect("resources are listed");
         let observation = resources.iter().find(|one| one["type"] == "Observation").expect("it is listed");
         let parameters = observation["searchParam"].as_array().expect("parameters are listed");
-        assert!(parameters.iter().any(|one| one["name"] == "patient"), "the server has no definitions");
+        parameters.iter().any(|one| one["name"] == "patient")
+    }
+
+    /// Brings a whole practice; the server must know how to search by patient.
+    fn bring_practice(&mut self, patients: usize) {
+        assert!(self.searches_by_patient(), "the server has no definitions");
         let practice = practice(patients).with_ips_percent(0);
         let (_, shared) = practice.shared();
         let resources_of = |bundle: &Value| {
             let entries = bundle["entry"].as_array().expect("a Bundle has entries");
             entries.iter().map(|entry| entry["resource"].clone()).collect()
         };
-        self.bring(resources_of(&shared)).await;
+        self.bring(resources_of(&shared));
         for index in 0..patients {
-            self.bring(practice.resources(index)).await;
+            self.bring(practice.resources(index));
         }
         for (_, bundle) in practice.appointments() {
-            self.bring(resources_of(&bundle)).await;
+            self.bring(resources_of(&bundle));
         }
     }
 
     /// Fetches everything that was brought, resource by resource.
-    async fn everything(&self) -> BTreeMap<String, Value> {
+    fn everything(&self) -> BTreeMap<String, Value> {
         let mut all = BTreeMap::new();
         for key in self.brought.keys() {
-            let (status, resource) = self.ask(reqwest::Method::GET, key, None).await;
+            let (status, resource) = self.ask(reqwest::Method::GET, key, None);
             assert_eq!(status, 200, "{key}");
             all.insert(key.clone(), resource);
         }
         all
     }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made")
 }
 
 fn settings(server: &FhirServer, mode: PullMode, auth: PullAuth) -> PullSettings {
@@ -121,9 +139,9 @@ fn settings(server: &FhirServer, mode: PullMode, auth: PullAuth) -> PullSettings
     settings
 }
 
-async fn pull(settings: &PullSettings, rows: &mut MemoryRows) -> PullReport {
+fn pull(settings: &PullSettings, rows: &mut MemoryRows) -> PullReport {
     let puller = Puller::new(settings.clone()).expect("the settings are right");
-    let report = puller.pull(rows, clock::now(), &|_| {}).await.expect("the server is well");
+    let report = runtime().block_on(puller.pull(rows, clock::now(), &|_| {})).expect("the server is well");
     let cursor = rows.cursor().expect("memory has a cursor");
     assert!(matches!(standing(cursor.as_deref()), Standing::Whole(_)));
     assert_eq!((report.unreadable, report.unasked), (0, 0));
@@ -131,8 +149,8 @@ async fn pull(settings: &PullSettings, rows: &mut MemoryRows) -> PullReport {
 }
 
 /// Checks that the rows are what the server has, and that the records made of them are those made of that.
-async fn assert_same(rows: &mut MemoryRows, hand: &Hand) {
-    let there = hand.everything().await;
+fn assert_same(rows: &mut MemoryRows, hand: &Hand) {
+    let there = hand.everything();
     let kept: BTreeSet<String> = rows.keys(RESOURCE, "").expect("memory has keys").into_iter().collect();
     assert_eq!(kept, there.keys().cloned().collect::<BTreeSet<_>>());
     for (key, resource) in &there {
@@ -195,11 +213,11 @@ fn records(documents: &[Vec<u8>], today: Date) -> BTreeMap<String, Vec<u8>> {
     of.into_iter().map(build).collect()
 }
 
-#[tokio::test]
-async fn what_is_pulled_from_a_server_is_what_it_has() {
+#[test]
+fn what_is_pulled_from_a_server_is_what_it_has() {
     let Some(server) = FhirServer::start(None) else { return };
     let mut hand = Hand::new(&server, None);
-    hand.bring_practice(PATIENTS).await;
+    hand.bring_practice(PATIENTS);
     let modes = [
         PullMode::Bulk { group: None },
         PullMode::Search { fetch: Fetch::Offered },
@@ -209,8 +227,8 @@ async fn what_is_pulled_from_a_server_is_what_it_has() {
     for mode in modes {
         let settings = settings(&server, mode, PullAuth::None);
         let mut rows = MemoryRows::of(&FEED);
-        assert_eq!(pull(&settings, &mut rows).await.extent, Extent::Full);
-        assert_same(&mut rows, &hand).await;
+        assert_eq!(pull(&settings, &mut rows).extent, Extent::Full);
+        assert_same(&mut rows, &hand);
         all.push((settings, rows));
     }
 
@@ -221,24 +239,24 @@ async fn what_is_pulled_from_a_server_is_what_it_has() {
     patient["telecom"] = json!([{"system": "phone", "value": "01632 960999"}]);
     let mut result = hand.brought[&key_of("Observation/", &hand)].clone();
     result["status"] = json!("amended");
-    hand.bring(vec![patient, result]).await;
+    hand.bring(vec![patient, result]);
     for kind in ["AllergyIntolerance/", "MedicationRequest/", "Appointment/"] {
         let key = key_of(kind, &hand);
-        hand.delete(&key).await;
+        hand.delete(&key);
     }
     for (settings, rows) in &mut all {
-        let report = pull(settings, rows).await;
+        let report = pull(settings, rows);
         assert_eq!(report.extent, Extent::Changes);
         assert!(report.removed > 0);
-        assert_same(rows, &hand).await;
+        assert_same(rows, &hand);
     }
 }
 
-#[tokio::test]
-async fn a_server_that_restarts_in_the_middle_of_an_export_loses_nothing() {
+#[test]
+fn a_server_that_restarts_in_the_middle_of_an_export_loses_nothing() {
     let Some(server) = FhirServer::start(None) else { return };
     let mut hand = Hand::new(&server, None);
-    hand.bring_practice(PATIENTS).await;
+    hand.bring_practice(PATIENTS);
     let mut settings = settings(&server, PullMode::Bulk { group: None }, PullAuth::None);
     settings.limits.attempts_max = 50;
     settings.limits.export_max = Duration::from_secs(120);
@@ -261,22 +279,22 @@ async fn a_server_that_restarts_in_the_middle_of_an_export_loses_nothing() {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        match puller.pull(&mut rows, clock::now(), &restart).await {
+        match runtime().block_on(puller.pull(&mut rows, clock::now(), &restart)) {
             Ok(_) => break,
             Err(error) => assert!(attempts < 5, "{error}"),
         }
         rows.lose_uncommitted();
     }
-    assert_same(&mut rows, &hand).await;
-    assert!(left.lock().expect("nobody has panicked").1.len() < 2, "it was restarted");
+    assert_same(&mut rows, &hand);
+    assert!(left.lock().expect("nobody has panicked").1.is_empty(), "it was restarted twice");
 }
 
-#[tokio::test]
-async fn a_token_that_has_run_out_is_renewed() {
+#[test]
+fn a_token_that_has_run_out_is_renewed() {
     let tokens = TokenServer::start();
     let Some(server) = FhirServer::start(Some(tokens.facts())) else { return };
     let mut hand = Hand::new(&server, Some(tokens.token("system/*.cruds")));
-    hand.bring_practice(3).await;
+    hand.bring_practice(3);
     let folder = tempfile::tempdir().expect("a folder");
     let auth = PullAuth::Smart {
         client_id: "lifeboat".to_owned(),
@@ -287,13 +305,36 @@ async fn a_token_that_has_run_out_is_renewed() {
     };
     tokens.issue_stale(1);
     let mut rows = MemoryRows::of(&FEED);
-    pull(&settings(&server, PullMode::Bulk { group: None }, auth.clone()), &mut rows).await;
+    pull(&settings(&server, PullMode::Bulk { group: None }, auth.clone()), &mut rows);
     assert_eq!(tokens.issued(), 2, "the first has run out, the second serves for everything");
-    assert_same(&mut rows, &hand).await;
+    assert_same(&mut rows, &hand);
 
     let nobody = settings(&server, PullMode::Bulk { group: None }, PullAuth::None);
     let puller = Puller::new(nobody).expect("the settings are right");
-    let error = puller.pull(&mut MemoryRows::of(&FEED), clock::now(), &|_| {}).await;
+    let error = runtime().block_on(puller.pull(&mut MemoryRows::of(&FEED), clock::now(), &|_| {}));
     let text = error.expect_err("nobody gets nothing").to_string();
     assert!(text.contains("401"), "{text}");
+}
+
+#[test]
+fn searches_of_a_server_that_cannot_tell_patients_apart_are_refused() {
+    let Some(server) = FhirServer::start_with(Definitions::Lacking, None) else { return };
+    let mut hand = Hand::new(&server, None);
+    assert!(!hand.searches_by_patient());
+    hand.bring(practice(2).resources(0));
+    for fetch in [Fetch::Offered, Fetch::Searches] {
+        let settings = settings(&server, PullMode::Search { fetch }, PullAuth::None);
+        let puller = Puller::new(settings).expect("the settings are right");
+        let mut rows = MemoryRows::of(&FEED);
+        let error = runtime()
+            .block_on(puller.pull(&mut rows, clock::now(), &|_| {}))
+            .expect_err("it would mix them up");
+        assert!(matches!(error, PullError::ParameterIgnored { parameter: "patient", .. }), "{error}");
+        assert!(rows.is_empty());
+    }
+    // An export does not search, and is complete.
+    let mut rows = MemoryRows::of(&FEED);
+    pull(&settings(&server, PullMode::Bulk { group: None }, PullAuth::None), &mut rows);
+    let keys: BTreeSet<String> = rows.keys(RESOURCE, "").expect("memory has keys").into_iter().collect();
+    assert_eq!(keys, hand.brought.keys().cloned().collect());
 }

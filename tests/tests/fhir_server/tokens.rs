@@ -37,7 +37,8 @@ struct State {
 impl TokenServer {
     /// Starts issuing.
     pub(super) fn start() -> Self {
-        let generate = || EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).expect("a key can be made");
+        let generate =
+            || EcdsaKeyPair::generate(&ECDSA_P384_SHA384_FIXED_SIGNING).expect("a key can be made");
         let (key, client) = (Arc::new(generate()), generate());
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let port = listener.local_addr().expect("a listener has an address").port();
@@ -178,7 +179,8 @@ fn is_ours(form: &[u8], port: u16, known: &[u8]) -> bool {
         return false;
     };
     let signature = URL_SAFE_NO_PAD.decode(signature).unwrap_or_default();
-    let claims = signed.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).unwrap_or_default();
+    let claims =
+        signed.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok()).unwrap_or_default();
     let claims: Value = serde_json::from_slice(&claims).unwrap_or_default();
     UnparsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, known).verify(signed.as_bytes(), &signature).is_ok()
         && claims["aud"] == endpoint(port)

@@ -143,6 +143,11 @@ impl<'a, S: RowKeys> Intake<'a, S> {
         self.sink.commit(&cursor).map_err(|error| PullError::Keep(Box::new(error)))
     }
 
+    /// Keeps what was taken before an error, so that the cursor says of it that it is not whole.
+    pub(super) fn leave(&mut self, error: &PullError) -> Result<(), PullError> {
+        if self.uncommitted == 0 || matches!(error, PullError::Keep(_)) { Ok(()) } else { self.commit() }
+    }
+
     /// Keeps what was taken if that is much.
     pub(super) fn commit_when_due(&mut self) -> Result<(), PullError> {
         if self.uncommitted < self.commit_rows { Ok(()) } else { self.commit() }

@@ -107,7 +107,8 @@ impl Puller {
 
     /// Pulls what has changed, or everything where that is due, and says what was done.
     ///
-    /// After an error the sink keeps what was committed; the next pull goes on from there.
+    /// After an error the sink keeps what was taken, with a cursor that says so; the next pull goes on from there. A sink whose
+    /// pull was dropped before it ended must forget what was not committed.
     ///
     /// # Errors
     /// Why the rows are not what the server has.
@@ -120,9 +121,10 @@ impl Puller {
         let server = Server::new(&self.settings, &self.client, &self.authority, now)?;
         let limit = self.settings.limits.total_max;
         let mut intake = Intake::new(sink, &server, progress)?;
-        match tokio::time::timeout(limit, pull(&server, &mut intake)).await {
-            Ok(done) => done?,
-            Err(_) => return Err(PullError::TookTooLong { limit }),
+        let done = tokio::time::timeout(limit, pull(&server, &mut intake)).await;
+        if let Err(error) = done.unwrap_or(Err(PullError::TookTooLong { limit })) {
+            intake.leave(&error)?;
+            return Err(error);
         }
         let mut report = intake.report;
         report.requests = server.counts.requests.load(Ordering::Relaxed);

@@ -193,8 +193,13 @@ async fn owners<S: RowKeys>(
     while let Some(page) = pages.next().await? {
         for resource in page.entries.iter().filter_map(|entry| entry.resource.as_ref()) {
             let change = intake.read(resource.get().as_bytes(), || place(&step));
-            if let Some(RowChange::Put { unit: Unit::Patient(id), .. }) = change {
-                found.insert(id);
+            match change {
+                // Nobody can be fetched by an identifier; the resource itself is all there is to get.
+                Some(change) if is_by_identifier(&change) => intake.change(change)?,
+                Some(RowChange::Put { unit: Unit::Patient(id), .. }) => {
+                    found.insert(id);
+                }
+                _ => {}
             }
         }
         let limit = server.limits().patients_max;
@@ -203,6 +208,11 @@ async fn owners<S: RowKeys>(
         }
     }
     Ok(found)
+}
+
+/// Says whether a resource names its patient by an identifier only.
+fn is_by_identifier(change: &RowChange) -> bool {
+    matches!(change, RowChange::Put { unit: Unit::Patient(owner), .. } if owner.starts_with("Patient?"))
 }
 
 /// Removes the patients who are not among those of the server.
@@ -243,8 +253,14 @@ async fn one<S: RowKeys>(
     };
     match fetched {
         Ok(()) => {}
-        // Deleted since the list was made.
-        Err(error) if error.is_gone() => changes.clear(),
+        Err(error) if error.is_gone() => {
+            // Deleted since the list was made; if not, the server does not do what it says.
+            match patient_alone(server, intake, &mut Vec::new(), id).await {
+                Err(alone) if alone.is_gone() => changes.clear(),
+                Err(alone) => return Err(alone),
+                Ok(_) => return Err(error),
+            }
+        }
         Err(error) => return Err(error),
     }
     intake.change(RowChange::RemovePatient { patient: id.to_owned() })?;
@@ -271,7 +287,7 @@ async fn gather<S: RowKeys>(
                 changes.push(change);
                 continue;
             };
-            if owner != only && !owner.starts_with("Patient?") {
+            if owner != only && !is_by_identifier(&change) {
                 return Err(PullError::OtherPatient { step: step.clone() });
             }
             changes.push(change);

@@ -273,3 +273,12 @@ async fn other_settings_mean_that_everything_is_pulled_anew() {
     let error = pull(&settings, &mut rows).await.expect_err("a newer version wrote this");
     assert!(matches!(error, PullError::NewerCursor));
 }
+
+#[test]
+fn a_pull_can_be_a_task_of_its_own() {
+    fn is_send(_: &impl Send) {}
+    let url = "https://fhir.example/r4".parse().expect("an address");
+    let puller = Puller::new(PullSettings::new(url, bulk(), PullAuth::None)).expect("settings are right");
+    let mut rows = MemoryRows::of(&FEED);
+    is_send(&puller.pull(&mut rows, now(), &|_| {}));
+}

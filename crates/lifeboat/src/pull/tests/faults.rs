@@ -128,6 +128,25 @@ async fn files_that_break_off_are_read_again() {
 }
 
 #[tokio::test]
+async fn what_was_taken_before_an_error_is_never_called_whole() {
+    let fake = practice(3).await;
+    let settings = settings(&fake, bulk());
+    let mut rows = MemoryRows::of(&FEED);
+    pull(&settings, &mut rows).await.expect("the server is well");
+    for resource in patient("p9") {
+        fake.put(resource);
+    }
+    fake.hook(|asked| (asked.path == "Practitioner").then(|| Reply::status(401)));
+    pull(&settings, &mut rows).await.expect_err("the last step is refused");
+    let cursor = rows.cursor().expect("memory has a cursor");
+    assert_eq!(standing(cursor.as_deref()), Standing::Midway);
+    // The same sink goes on, and what was pending is part of it.
+    fake.hook(|_| None);
+    pull(&settings, &mut rows).await.expect("the server is well again");
+    assert_same(&mut rows, &fake);
+}
+
+#[tokio::test]
 async fn compressed_files_are_read_whether_or_not_the_server_says_so() {
     for named in [true, false] {
         let (fake, mut rows, result) = pull_with(bulk(), move |asked| {
@@ -285,6 +304,40 @@ async fn a_server_that_drops_the_patient_from_a_search_is_refused() {
     };
     let (_, _, result) = pull_with(search(Fetch::Searches), silent).await;
     assert_fails(result, ErrorClass::Corrupt, |error| matches!(error, PullError::OtherPatient { .. }));
+}
+
+#[tokio::test]
+async fn an_operation_that_is_not_there_removes_nobody() {
+    for mode in [search(Fetch::Everything), search(Fetch::Searches)] {
+        let fake = practice(3).await;
+        let settings = settings(&fake, mode);
+        let mut rows = MemoryRows::of(&FEED);
+        pull(&settings, &mut rows).await.expect("the server is well");
+        for resource in patient("p1") {
+            fake.put(resource);
+        }
+        fake.hook(|asked| {
+            let of_patient = asked.path.ends_with("$everything") || asked.parameter("patient").is_some();
+            of_patient.then(|| Reply::status(404))
+        });
+        let result = pull(&settings, &mut rows).await;
+        assert_fails(result, ErrorClass::Operator, |error| matches!(error, PullError::Refused { .. }));
+        assert!(rows.owner(RESOURCE, "Observation/o-p1").is_some());
+    }
+}
+
+#[tokio::test]
+async fn resources_that_name_their_patient_by_a_number_are_kept_when_they_change() {
+    let fake = practice(2).await;
+    let settings = settings(&fake, search(Fetch::Everything));
+    let mut rows = MemoryRows::of(&FEED);
+    pull(&settings, &mut rows).await.expect("the server is well");
+    fake.put(json!({
+        "resourceType": "Observation", "id": "by-number",
+        "subject": {"identifier": {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}}
+    }));
+    pull(&settings, &mut rows).await.expect("the server is well");
+    assert_same(&mut rows, &fake);
 }
 
 #[tokio::test]
