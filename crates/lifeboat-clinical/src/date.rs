@@ -13,6 +13,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// Written out so that no time zone database is needed.
 const LONDON: &str = "GMT0BST,M3.5.0/1,M10.5.0";
 
+/// Returns the clock of the United Kingdom by its rule since 1996, so that no database is needed.
+pub fn london() -> TimeZone {
+    TimeZone::posix(LONDON).unwrap_or(TimeZone::UTC)
+}
+
 /// A date known to the year, the month or the day. It is never padded to look more exact than it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PartialDate {
@@ -132,8 +137,7 @@ impl<'de> Deserialize<'de> for PartialDate {
 pub(crate) fn practice_day(text: &str) -> Option<Date> {
     let text = text.trim();
     if let Ok(instant) = text.parse::<Timestamp>() {
-        let zone = TimeZone::posix(LONDON).ok()?;
-        return Some(instant.to_zoned(zone).date());
+        return Some(instant.to_zoned(london()).date());
     }
     if let Ok(local) = text.parse::<DateTime>() {
         return Some(local.date());

@@ -2,7 +2,13 @@
 
 use std::io;
 
+use serde::Serialize;
+
 use crate::problem::{Problem, Reason};
+
+mod plan;
+
+pub use plan::{AppliedBatch, Apply, BatchPlan, BatchStep, Decision, FoundBatch, Refusal, plan_batches};
 
 /// What is known of a file of the source before it is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +70,8 @@ pub struct BatchTable {
 }
 
 /// Whether a batch holds everything or changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum BatchKind {
     /// Everything: rows that it does not hold are gone.
     Full,

@@ -70,6 +70,17 @@ pub trait TableFeed: Sync {
         values: Values,
     ) -> Result<RowChange, (Option<&'static str>, Reason)>;
 
+    /// Returns what decides between rows of one batch that name the same key: the greater number holds.
+    ///
+    /// Rows of a batch need not stand in the order in which they apply. The caller asks this of a row before it
+    /// hands the row to [`TableFeed::change`], and lets a change give way to one of the same table and key, in the
+    /// same batch, whose number is greater, whether that puts or removes. Between equal numbers the later row holds;
+    /// between batches the later batch does, whatever the numbers.
+    fn precedence(&self, table: &'static TableSpec, values: &Values) -> u64 {
+        let _ = (table, values);
+        0
+    }
+
     /// Makes a patient's document from all rows of theirs.
     fn patient(&self, rows: &UnitRows, mapping: &Mapping<'_>) -> Mapped;
 

@@ -85,12 +85,28 @@ pub enum Reason {
     /// A quoted field is not ended properly.
     #[error("a quoted field is not closed")]
     OpenQuote,
+    /// A quoted field is not ended properly, and more than its row could not be read because of that.
+    #[error(
+        "a quoted field is not closed; besides the row, {lines} lines after it ({bytes} bytes) could not be read"
+    )]
+    Lost {
+        /// Lines after the row in which it begins.
+        lines: u64,
+        /// Their length.
+        bytes: u64,
+    },
+    /// Bytes that are no character in UTF-8 nor in Windows-1252.
+    #[error("holds bytes that stand for no character; each is kept as \u{fffd}")]
+    UndefinedCharacter,
     /// The file holds NUL bytes: it is not text.
     #[error("holds a NUL byte, which no text file does")]
     Nul,
     /// A column that the table needs is missing, so the table is not read.
     #[error("the column {0} is missing; the table is not read, and its sections are marked as not supplied")]
     MissingColumn(String),
+    /// The header names a column more than once, so nobody knows which is meant; the table is not read.
+    #[error("the column {0} stands in the header more than once; the table is not read")]
+    DuplicateColumn(String),
     /// A column that is not known; its values are not kept.
     #[error("the column {0} is not known; its values are not kept (schema drift)")]
     UnknownColumn(String),
@@ -131,6 +147,6 @@ pub enum Reason {
 impl Reason {
     /// Says whether what was read is whole all the same: worth a note, and no loss.
     pub fn is_note(&self) -> bool {
-        matches!(self, Self::UnknownColumn(_) | Self::Unresolved)
+        matches!(self, Self::UnknownColumn(_) | Self::Unresolved | Self::UndefinedCharacter)
     }
 }

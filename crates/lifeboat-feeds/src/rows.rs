@@ -241,9 +241,9 @@ impl UnitRows {
 }
 
 /// Numbers and texts as bytes.
-pub(crate) mod codec {
+pub mod codec {
     /// Writes a number, seven bits to a byte, the lowest first.
-    pub(crate) fn put_number(bytes: &mut Vec<u8>, mut number: usize) {
+    pub fn put_number(bytes: &mut Vec<u8>, mut number: usize) {
         while number >= 0x80 {
             bytes.push((number & 0x7f) as u8 | 0x80);
             number >>= 7;
@@ -252,7 +252,7 @@ pub(crate) mod codec {
     }
 
     /// Reads what [`put_number`] wrote, up to 56 bits.
-    pub(crate) fn take_number(bytes: &mut &[u8]) -> Option<usize> {
+    pub fn take_number(bytes: &mut &[u8]) -> Option<usize> {
         let mut number = 0;
         for shift in (0..56).step_by(7) {
             let (byte, rest) = bytes.split_first()?;
@@ -265,18 +265,20 @@ pub(crate) mod codec {
         None
     }
 
-    pub(crate) fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    /// Writes a text after its length.
+    pub fn put_text(bytes: &mut Vec<u8>, text: &str) {
         put_number(bytes, text.len());
         bytes.extend_from_slice(text.as_bytes());
     }
 
-    pub(crate) fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
+    /// Reads what [`put_text`] wrote.
+    pub fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
         let length = take_number(bytes)?;
         take(bytes, length)
     }
 
     /// Writes a text that may be absent: its length and one, or zero.
-    pub(crate) fn put_optional(bytes: &mut Vec<u8>, text: Option<&str>) {
+    pub fn put_optional(bytes: &mut Vec<u8>, text: Option<&str>) {
         match text {
             None => bytes.push(0),
             Some(text) => {
@@ -286,7 +288,8 @@ pub(crate) mod codec {
         }
     }
 
-    pub(crate) fn take_optional<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a str>> {
+    /// Reads what [`put_optional`] wrote.
+    pub fn take_optional<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a str>> {
         match take_number(bytes)? {
             0 => Some(None),
             length => take(bytes, length - 1).map(Some),
@@ -325,6 +328,15 @@ impl KeptTable {
 pub trait LookUp {
     /// Returns the row of a shared table by its key.
     fn row(&self, table: &str, key: &str) -> Option<RowRef<'_>>;
+
+    /// Returns the rows of a shared table whose keys begin with `beginning`, by key.
+    fn rows_beginning<'a>(&'a self, table: &str, beginning: &str) -> Vec<RowRef<'a>>;
+
+    /// Returns every row of a shared table, by key; a feed that has documents of its shared rows needs it.
+    fn rows_of(&self, table: &str) -> Vec<RowRef<'_>> {
+        let _ = table;
+        Vec::new()
+    }
 }
 
 /// Shared rows held in memory are looked up by table and key.
@@ -332,11 +344,46 @@ impl LookUp for UnitRows {
     fn row(&self, table: &str, key: &str) -> Option<RowRef<'_>> {
         UnitRows::row(self, table, key)
     }
+
+    fn rows_beginning<'a>(&'a self, table: &str, beginning: &str) -> Vec<RowRef<'a>> {
+        let Some(kept) = self.tables.get(table) else {
+            return Vec::new();
+        };
+        let from = (std::ops::Bound::Included(beginning), std::ops::Bound::Unbounded);
+        let rows = kept.rows.range::<str, _>(from).take_while(|(key, _)| key.starts_with(beginning));
+        rows.map(|(key, values)| RowRef { columns: &kept.columns, key, values }).collect()
+    }
+
+    fn rows_of(&self, table: &str) -> Vec<RowRef<'_>> {
+        self.rows(table).collect()
+    }
+}
+
+/// Where changes of rows go, and how far they have come.
+pub trait RowSink {
+    /// Why a change cannot be kept.
+    type Error: std::error::Error + Send + Sync + 'static;
+
+    /// Takes a change; it counts from the next commit on.
+    fn change(&mut self, change: RowChange) -> Result<(), Self::Error>;
+
+    /// Keeps everything that was taken since the last commit, together with the place reached, or nothing of it.
+    fn commit(&mut self, cursor: &[u8]) -> Result<(), Self::Error>;
+
+    /// Returns the place of the last commit.
+    fn cursor(&mut self) -> Result<Option<Vec<u8>>, Self::Error>;
+}
+
+/// A sink that can say which rows it keeps, for comparing them with a source that lists its own.
+pub trait RowKeys: RowSink {
+    /// Returns the keys of a table's rows that begin with `prefix`, whoever owns them, in any order; rows taken since the
+    /// last commit are among them.
+    fn keys(&mut self, table: &'static str, prefix: &str) -> Result<Vec<String>, Self::Error>;
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{UnitRows, Values};
+    use super::{LookUp, UnitRows, Values};
     use crate::spec::{ColumnSpec, Place, TableSpec};
 
     const SPEC: TableSpec = TableSpec {
@@ -366,6 +413,20 @@ mod tests {
         assert_eq!(UnitRows::decode(&rows.encode()[1..]), None);
         assert!(rows.remove("T", "1"));
         assert!(rows.is_empty());
+    }
+
+    #[test]
+    fn shared_rows_are_found_by_the_beginning_of_their_keys() {
+        let mut rows = UnitRows::default();
+        for key in ["a|1", "a|2", "aa|1", "b|1"] {
+            rows.put(&SPEC, key, values(key, ""));
+        }
+        let keys = |beginning| -> Vec<&str> {
+            rows.rows_beginning("T", beginning).into_iter().map(super::RowRef::key).collect()
+        };
+        assert_eq!(keys("a|"), ["a|1", "a|2"]);
+        assert_eq!(keys("c|"), [""; 0]);
+        assert!(rows.rows_beginning("Other", "a|").is_empty());
     }
 
     #[test]

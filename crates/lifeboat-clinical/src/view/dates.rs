@@ -4,18 +4,12 @@
 //! times are those of the practice's clock. A text that is no date is shown as it is.
 
 use jiff::civil::{Date, DateTime, Time};
-use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, Unit};
 
-use crate::date::PartialDate;
+use crate::date::{PartialDate, london};
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/// Returns the clock of the United Kingdom by its rule since 1996, so that no database is needed.
-pub(crate) fn london() -> TimeZone {
-    TimeZone::posix("GMT0BST,M3.5.0/1,M10.5.0").unwrap_or(TimeZone::UTC)
-}
 
 /// Returns the date and time on the practice's clock of a FHIR `instant` or `dateTime` that has a time.
 ///

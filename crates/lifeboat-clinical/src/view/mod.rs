@@ -41,7 +41,7 @@ pub use shape::{
     PatientView, RowView, SectionView, SessionView, SlotView, TableView,
 };
 
-pub(crate) use dates::london;
+pub(crate) use crate::date::london;
 
 /// What keeps a record from being shown.
 #[derive(Debug, thiserror::Error)]
