@@ -241,9 +241,9 @@ impl UnitRows {
 }
 
 /// Numbers and texts as bytes.
-pub(crate) mod codec {
+pub mod codec {
     /// Writes a number, seven bits to a byte, the lowest first.
-    pub(crate) fn put_number(bytes: &mut Vec<u8>, mut number: usize) {
+    pub fn put_number(bytes: &mut Vec<u8>, mut number: usize) {
         while number >= 0x80 {
             bytes.push((number & 0x7f) as u8 | 0x80);
             number >>= 7;
@@ -252,7 +252,7 @@ pub(crate) mod codec {
     }
 
     /// Reads what [`put_number`] wrote, up to 56 bits.
-    pub(crate) fn take_number(bytes: &mut &[u8]) -> Option<usize> {
+    pub fn take_number(bytes: &mut &[u8]) -> Option<usize> {
         let mut number = 0;
         for shift in (0..56).step_by(7) {
             let (byte, rest) = bytes.split_first()?;
@@ -265,18 +265,20 @@ pub(crate) mod codec {
         None
     }
 
-    pub(crate) fn put_text(bytes: &mut Vec<u8>, text: &str) {
+    /// Writes a text after its length.
+    pub fn put_text(bytes: &mut Vec<u8>, text: &str) {
         put_number(bytes, text.len());
         bytes.extend_from_slice(text.as_bytes());
     }
 
-    pub(crate) fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
+    /// Reads what [`put_text`] wrote.
+    pub fn take_text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
         let length = take_number(bytes)?;
         take(bytes, length)
     }
 
     /// Writes a text that may be absent: its length and one, or zero.
-    pub(crate) fn put_optional(bytes: &mut Vec<u8>, text: Option<&str>) {
+    pub fn put_optional(bytes: &mut Vec<u8>, text: Option<&str>) {
         match text {
             None => bytes.push(0),
             Some(text) => {
@@ -286,7 +288,8 @@ pub(crate) mod codec {
         }
     }
 
-    pub(crate) fn take_optional<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a str>> {
+    /// Reads what [`put_optional`] wrote.
+    pub fn take_optional<'a>(bytes: &mut &'a [u8]) -> Option<Option<&'a str>> {
         match take_number(bytes)? {
             0 => Some(None),
             length => take(bytes, length - 1).map(Some),

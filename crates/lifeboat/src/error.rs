@@ -30,7 +30,7 @@ pub enum ExitStatus {
     Damaged,
     /// The newest snapshot is held by the gate.
     Held,
-    /// It was done in part: some replicas are behind.
+    /// It was done in part: some replicas are behind, or batches of the source were refused.
     Partly,
     /// Another process has the state folder.
     Locked,
@@ -69,7 +69,9 @@ impl ExitStatus {
             ExitStatus::Usage => "the command line or the configuration is wrong",
             ExitStatus::Damaged => "verification found damage",
             ExitStatus::Held => "the newest snapshot is held by the gate",
-            ExitStatus::Partly => "it was done in part: some replicas are behind",
+            ExitStatus::Partly => {
+                "it was done in part: some replicas are behind, or batches of the source were refused"
+            }
             ExitStatus::Locked => "another process is using the state folder",
         }
     }
@@ -99,6 +101,9 @@ pub enum CommandError {
     /// The engine failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// What the configuration says of the source cannot be used.
+    #[error(transparent)]
+    SourceSettings(Box<SetupError>),
     /// A replica cannot be opened.
     #[error(transparent)]
     Replicas(#[from] ReplicasError),
@@ -199,6 +204,9 @@ impl From<SetupError> for CommandError {
             SetupError::Recipients(error) => error.into(),
             SetupError::Keys(error) => error.into(),
             SetupError::Engine(error) => error.into(),
+            error @ (SetupError::Excluded { .. } | SetupError::NotANumber { .. } | SetupError::NoPuller) => {
+                CommandError::SourceSettings(Box::new(error))
+            }
         }
     }
 }
@@ -210,9 +218,10 @@ impl CommandError {
             CommandError::Config(_) | CommandError::Recipients(_) | CommandError::Usage { .. } => {
                 ExitStatus::Usage
             }
-            CommandError::Exists { .. } | CommandError::Keys(_) | CommandError::Secret(_) => {
-                ExitStatus::Usage
-            }
+            CommandError::Exists { .. }
+            | CommandError::Keys(_)
+            | CommandError::Secret(_)
+            | CommandError::SourceSettings(_) => ExitStatus::Usage,
             CommandError::Engine(EngineError::Locked { .. }) => ExitStatus::Locked,
             CommandError::Replicas(error) => match error {
                 ReplicasError::OpenReader { .. } | ReplicasError::OpenWriter { .. } => ExitStatus::Failed,
@@ -264,6 +273,11 @@ impl CommandError {
                 "take a first snapshot: `lifeboat snapshot`"
             }
             CommandError::Spool { .. } => "`lifeboat verify spool` says what is wrong with it",
+            CommandError::Engine(error) if error.said_by_command().is_some() => {
+                let said = error.said_by_command().unwrap_or_default();
+                let hint = error.hint().unwrap_or_default();
+                return Some(format!("{hint}. Its last words, which may name patients: {said}"));
+            }
             CommandError::Engine(error) => {
                 return error.hint().map(str::to_owned).or_else(|| hint_of_cause(error));
             }

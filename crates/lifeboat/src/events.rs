@@ -57,8 +57,15 @@ pub fn snapshot_taken(report: &SnapshotReport, took: Duration) {
         took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         "{kind} taken"
     );
+    if !report.refused_batches.is_empty() {
+        let count = report.refused_batches.len();
+        error!(
+            event = "snapshot.refused",
+            count, "batches of the source were refused; `lifeboat status` names them"
+        );
+    }
     if !report.unreadable.is_empty() {
-        let count = report.unreadable.len();
+        let count = report.unreadable_count();
         warn!(event = "snapshot.unreadable", count, "inputs could not be read; `lifeboat status` names them");
     }
     if held {

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod engine;
 pub mod error;
 pub mod events;
+pub mod feeds;
 pub mod keys;
 pub mod output;
 pub mod pull;

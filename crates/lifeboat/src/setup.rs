@@ -1,9 +1,15 @@
 //! From configuration to a running engine: reads recipients and keys at the moment they are needed.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use lifeboat_clinical::nhs_number;
+use lifeboat_feeds::Rules;
 use lifeboat_format::{Passphrase, WORK_FACTOR_DEFAULT};
 
-use crate::config::{Config, RecipientList, RecipientsError};
-use crate::engine::{Engine, EngineError, EngineSettings};
+use crate::config::{Config, RecipientList, RecipientsError, RulesSettings, SourceKind};
+use crate::engine::{Engine, EngineError, EngineSettings, Source, TableFeeds};
+use crate::feeds;
 use crate::keys::{self, KeysError};
 
 /// Why an engine cannot be set up from a configuration.
@@ -15,6 +21,25 @@ pub enum SetupError {
     /// A key cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// The list of patients who are to have no record cannot be read.
+    #[error("cannot read the list of excluded patients {}", path.display())]
+    Excluded {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line of that list is no NHS number. The line is not shown, since it may be one all the same.
+    #[error("line {line} of the list of excluded patients {} is no NHS number", path.display())]
+    NotANumber {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
+    /// This program cannot pull from servers.
+    #[error("this program cannot pull from a FHIR server")]
+    NoPuller,
     /// The engine cannot be opened.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -30,10 +55,18 @@ pub fn engine_settings(config: &Config) -> Result<EngineSettings, SetupError> {
             Some(Passphrase::from(text.as_str()))
         }
     };
+    let table_feeds = feeds::table_feeds();
+    let source = match &config.source.kind {
+        SourceKind::Folder { path, format } => Source::Folder { path: path.clone(), format: *format },
+        SourceKind::Command(settings) => Source::Command(settings.clone()),
+        SourceKind::FhirServer(_) => Source::Pulled(feeds::pulled_feed().ok_or(SetupError::NoPuller)?),
+    };
     Ok(EngineSettings {
         site: config.site.code.clone(),
         site_name: config.site.name.clone(),
-        source: config.source.path.clone(),
+        source,
+        rules: rules(&config.source.rules)?,
+        table_feeds: TableFeeds::new(table_feeds),
         stable_after: config.source.stable_after,
         state_dir: config.state_dir.clone(),
         expected_within: config.heartbeat() * config.snapshot.expected_by,
@@ -42,6 +75,27 @@ pub fn engine_settings(config: &Config) -> Result<EngineSettings, SetupError> {
         passphrase_work_factor: WORK_FACTOR_DEFAULT,
         threads: config.snapshot.threads,
     })
+}
+
+/// Returns the rules of the site, with the excluded patients of this moment.
+pub fn rules(settings: &RulesSettings) -> Result<Rules, SetupError> {
+    let mut excluded = BTreeSet::new();
+    if let Some(path) = &settings.excluded_patients_file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SetupError::Excluded { path: path.clone(), source })?;
+        for (number, line) in text.lines().enumerate() {
+            let written = line.split('#').next().unwrap_or_default();
+            let digits: String = written.chars().filter(|one| !one.is_whitespace()).collect();
+            if digits.is_empty() {
+                continue;
+            }
+            if !nhs_number::valid(&digits) {
+                return Err(SetupError::NotANumber { path: path.clone(), line: number + 1 });
+            }
+            excluded.insert(digits);
+        }
+    }
+    Ok(Rules { confidential: settings.confidential, dummy_patients: settings.dummy_patients, excluded })
 }
 
 /// Opens the engine that the configuration describes.

@@ -10,32 +10,37 @@ use super::assert_none;
 use super::tree::root;
 
 /// Which of our crates each of our crates may depend on; a crate that is not listed may not exist.
-const EDGES: [(&str, &[&str]); 8] = [
+const EDGES: [(&str, &[&str]); 9] = [
     ("lifeboat-format", &[]),
     ("lifeboat-clinical", &[]),
+    ("lifeboat-feeds", &["lifeboat-clinical"]),
     ("lifeboat-plan", &["lifeboat-format"]),
     ("lifeboat-replica", &["lifeboat-format"]),
-    ("lifeboat", &["lifeboat-format", "lifeboat-clinical", "lifeboat-plan", "lifeboat-replica"]),
+    (
+        "lifeboat",
+        &["lifeboat-format", "lifeboat-clinical", "lifeboat-feeds", "lifeboat-plan", "lifeboat-replica"],
+    ),
     ("lifeboat-viewer", &["lifeboat-format", "lifeboat-clinical", "lifeboat-replica"]),
     (
         "lifeboat-tests",
         &[
             "lifeboat-format",
             "lifeboat-clinical",
+            "lifeboat-feeds",
             "lifeboat-plan",
             "lifeboat-replica",
             "lifeboat",
             "lifeboat-viewer",
         ],
     ),
-    ("xtask", &["lifeboat-format", "lifeboat-clinical", "lifeboat-plan"]),
+    ("xtask", &["lifeboat-format", "lifeboat-clinical", "lifeboat-feeds", "lifeboat-plan"]),
 ];
 
 /// Crates that bring a runtime, a clock or input and output, and so have no place in the pure crates.
 const IMPURE: [&str; 8] =
     ["tokio", "futures", "object_store", "rustix", "redb", "axum", "notify", "tracing-subscriber"];
 /// The crates that are functions.
-const PURE: [&str; 3] = ["lifeboat-format", "lifeboat-clinical", "lifeboat-plan"];
+const PURE: [&str; 4] = ["lifeboat-format", "lifeboat-clinical", "lifeboat-feeds", "lifeboat-plan"];
 
 /// Returns what cargo knows about the workspace and all its dependencies on this platform.
 pub(crate) fn metadata() -> &'static Metadata {

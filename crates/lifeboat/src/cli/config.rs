@@ -2,16 +2,18 @@
 
 use std::io::{self, Write};
 
+use lifeboat_feeds::Format;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::{ConfigCommand, Global};
 use super::context;
-use crate::config::{Config, RecipientList, format_duration};
+use crate::config::{Config, RecipientList, SourceKind, format_duration};
 use crate::error::{CommandError, ExitStatus, causes};
 use crate::keys::{self, SecretSource};
 use crate::output::{Report, to_json};
 use crate::replicas::NO_ACCESS_KEY;
+use crate::setup;
 
 /// Runs one of the commands.
 pub(super) fn run(global: &Global, command: &ConfigCommand) -> Result<Box<dyn Report>, CommandError> {
@@ -69,12 +71,17 @@ fn check(config: &Config) -> CheckReport {
     }
     let recipients = RecipientList::load(&config.recipients_file).and_then(|list| list.recipients());
     checks.push(outcome("recipients", recipients.map(|list| format!("{} can open the copies", list.len()))));
-    let source = std::fs::read_dir(&config.source.path).map_err(|source| CommandError::Read {
-        what: "source folder",
-        path: config.source.path.clone(),
-        source,
-    });
-    checks.push(outcome("source", source.map(|_| config.source.path.display().to_string())));
+    if let Some(folder) = config.source.folder() {
+        let source = std::fs::read_dir(folder).map_err(|source| CommandError::Read {
+            what: "source folder",
+            path: folder.to_owned(),
+            source,
+        });
+        checks.push(outcome("source", source.map(|_| config.source.place())));
+    }
+    let rules = setup::rules(&config.source.rules);
+    checks
+        .push(outcome("rules", rules.map(|rules| format!("{} patients are excluded", rules.excluded.len()))));
     for replica in &config.replicas {
         let detail = match replica.lacks_credential() {
             true => format!("{} ({NO_ACCESS_KEY})", replica.url),
@@ -166,8 +173,15 @@ fn show(config: &Config) -> Value {
             "verification_key": config.site.verification_key.as_ref().map(ToString::to_string),
         },
         "source": {
-            "format": config.source.format.name(),
-            "path": config.source.path,
+            "kind": source_kind(&config.source.kind),
+            "format": source_format(&config.source.kind),
+            "path": config.source.folder(),
+            "place": config.source.place(),
+            "rules": {
+                "confidential": config.source.rules.confidential,
+                "dummy_patients": config.source.rules.dummy_patients,
+                "excluded_patients_file": config.source.rules.excluded_patients_file,
+            },
             "stable_after": format_duration(config.source.stable_after),
             "rescan": format_duration(config.source.rescan),
         },
@@ -190,4 +204,20 @@ fn show(config: &Config) -> Value {
         },
         "replica": replicas,
     })
+}
+
+fn source_kind(kind: &SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Folder { .. } => "folder",
+        SourceKind::FhirServer(_) => "fhir-server",
+        SourceKind::Command(_) => "command",
+    }
+}
+
+fn source_format(kind: &SourceKind) -> &'static str {
+    match kind {
+        SourceKind::Folder { format, .. } => format.map_or("auto", Format::name),
+        SourceKind::FhirServer(_) => Format::FhirR4.name(),
+        SourceKind::Command(command) => command.format.name(),
+    }
 }

@@ -101,10 +101,18 @@ impl Report for SnapshotReport {
         for reason in &snapshot.held_reasons {
             writeln!(out, "  {}: {}", reason.code, reason.detail)?;
         }
+        for batch in &snapshot.refused_batches {
+            writeln!(
+                out,
+                "  BATCH REFUSED, its changes are not in the snapshot: {}: {}",
+                batch.name, batch.reason
+            )?;
+        }
         for (inputs, what) in [(&snapshot.unreadable, "NOT READ"), (&snapshot.notes, "note")] {
             for input in inputs {
                 let line = input.line.map(|line| format!(", line {line}")).unwrap_or_default();
-                writeln!(out, "  {what}: {}{line}: {}", input.file, input.reason)?;
+                let times = if input.times > 1 { format!(" ({} times)", input.times) } else { String::new() };
+                writeln!(out, "  {what}: {}{line}: {}{times}", input.file, input.reason)?;
             }
         }
         for replica in &self.done.replicas {
@@ -138,7 +146,7 @@ impl Report for SnapshotReport {
     fn exit(&self) -> ExitStatus {
         if self.is_held() {
             ExitStatus::Held
-        } else if self.reached() < self.needed {
+        } else if self.reached() < self.needed || !self.done.snapshot.refused_batches.is_empty() {
             ExitStatus::Partly
         } else {
             ExitStatus::Ok

@@ -104,6 +104,11 @@ pub(super) fn run(global: &Global, args: &StatusArgs) -> Result<Box<dyn Report>,
     let last_error = remembered.as_ref().and_then(|status| status.last_error.clone());
     health.extend(newest.as_ref().and_then(|newest| judge_clock(newest.taken, now)));
     health.extend(last_error.as_ref().map(|_| failing()));
+    let refused = remembered
+        .as_ref()
+        .and_then(|status| status.newest.as_ref())
+        .map_or(0, |newest| newest.refused_batches);
+    health.extend((refused > 0).then(|| refusing(refused)));
     Ok(Box::new(StatusReport {
         site: config.site.code.to_string(),
         name: config.site.name.clone(),
@@ -114,7 +119,7 @@ pub(super) fn run(global: &Global, args: &StatusArgs) -> Result<Box<dyn Report>,
         replicas,
         last_error,
         unreadable_count,
-        unreadable: unreadable(&config, unreadable_count),
+        unreadable: unreadable(&config, unreadable_count + refused),
         health,
         check: args.check,
     }))
@@ -201,6 +206,16 @@ fn failing() -> HealthFinding {
     }
 }
 
+fn refusing(batches: u64) -> HealthFinding {
+    HealthFinding {
+        severity: Severity::Critical,
+        code: "batch-refused",
+        text: format!(
+            "batches of the source that cannot be applied: {batches}; the copies show what came before them"
+        ),
+    }
+}
+
 /// Counts the inputs that could not be read the last time; a heartbeat leaves the manifest's count as it was.
 fn count_unreadable(spool: Option<&VerifiedHead>, remembered: Option<&Status>) -> u64 {
     let Some(head) = spool else { return 0 };
@@ -240,7 +255,7 @@ impl Report for StatusReport {
         for replica in &self.replicas {
             write_replica(replica, self.now, out)?;
         }
-        if self.unreadable_count > 0 {
+        if self.unreadable_count > 0 || !self.unreadable.is_empty() {
             writeln!(out, "unreadable {}", count_text(self.unreadable_count, "input"))?;
             for input in self.unreadable.iter().take(UNREADABLE_SHOWN_MAX) {
                 let line = input.line.map(|line| format!(", line {line}")).unwrap_or_default();

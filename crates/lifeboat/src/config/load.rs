@@ -9,7 +9,7 @@ use toml::de::DeTable;
 use super::section::{Findings, Section};
 use super::{
     Config, ConfigError, KeySettings, LogFormat, LogLevel, LogSettings, ReplicaSettings, SiteSettings,
-    SnapshotSettings, SourceFormat, SourceSettings,
+    SnapshotSettings, source,
 };
 use crate::keys::SecretSource;
 
@@ -44,7 +44,7 @@ fn read(findings: &Findings<'_>, table: &DeTable<'_>, path: &Path) -> Option<Con
     let folder = path.parent().unwrap_or(Path::new("/"));
     let root = Section::root(findings, table);
     let site = read_site(root.section("site"));
-    let source = read_source(root.section("source"), folder);
+    let source = source::read(root.section("source"), folder);
     let snapshot = read_snapshot(root.section("snapshot"));
     let state = root.section("state");
     let state_dir = state.required_text("path").map(|text| folder.join(text));
@@ -75,19 +75,6 @@ fn read_site(section: Section<'_>) -> Option<SiteSettings> {
     let verification_key = section.optional("verification_key");
     section.finish();
     Some(SiteSettings { code: code?, name: name?, verification_key })
-}
-
-fn read_source(section: Section<'_>, folder: &Path) -> Option<SourceSettings> {
-    let format = section.choice(
-        "format",
-        &[(SourceFormat::FhirR4Folder.name(), SourceFormat::FhirR4Folder)],
-        SourceFormat::FhirR4Folder,
-    );
-    let path = section.required_text("path");
-    let stable_after = section.duration("stable_after", 2 * SECOND, Duration::ZERO..=10 * MINUTE);
-    let rescan = section.duration("rescan", 5 * MINUTE, SECOND..=DAY);
-    section.finish();
-    Some(SourceSettings { format, path: folder.join(path?), stable_after, rescan })
 }
 
 fn read_snapshot(section: Section<'_>) -> SnapshotSettings {

@@ -8,6 +8,7 @@ mod problem;
 mod recipients;
 mod reference;
 mod section;
+mod source;
 mod units;
 
 #[cfg(test)]
@@ -22,6 +23,9 @@ use lifeboat_replica::{ReplicaName, ReplicaUrl};
 pub use self::problem::{Problem, Reason};
 pub use self::recipients::{RecipientEntry, RecipientList, RecipientsError};
 pub use self::reference::{InitialValues, Need, SETTINGS, Setting, reference_page, sample};
+pub use self::source::{
+    FhirAuth, FhirFetch, FhirMode, FhirSettings, RulesSettings, SourceKind, SourceSettings,
+};
 pub use self::units::{format_duration, parse_duration};
 use crate::keys::SecretSource;
 
@@ -69,35 +73,6 @@ pub struct SiteSettings {
     pub name: String,
     /// The public key that the site's copies are verified with.
     pub verification_key: Option<VerificationKey>,
-}
-
-/// Where the records come from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SourceSettings {
-    /// The feed that the source speaks.
-    pub format: SourceFormat,
-    /// The folder that is watched.
-    pub path: PathBuf,
-    /// How long a file must not have changed before it is taken.
-    pub stable_after: Duration,
-    /// How long may pass between two scans although nothing seems to have changed.
-    pub rescan: Duration,
-}
-
-/// The feeds that a source can speak.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceFormat {
-    /// A folder of FHIR R4 documents.
-    FhirR4Folder,
-}
-
-impl SourceFormat {
-    /// Returns the feed's name as the configuration writes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            SourceFormat::FhirR4Folder => "fhir-r4-folder",
-        }
-    }
 }
 
 /// How often snapshots are taken.

@@ -124,6 +124,30 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// Whether the section stands in the file and holds this setting.
+    pub(super) fn holds(&self, name: &str) -> bool {
+        self.lookup(name).is_some()
+    }
+
+    /// Reads a list of texts that may be absent.
+    pub(super) fn texts(&self, name: &str) -> Option<Vec<String>> {
+        let value = self.value(name)?;
+        let texts = match value.get_ref() {
+            DeValue::Array(entries) => entries
+                .iter()
+                .map(|entry| match entry.get_ref() {
+                    DeValue::String(text) => Some(text.to_string()),
+                    _ => None,
+                })
+                .collect(),
+            _ => None,
+        };
+        if texts.is_none() {
+            self.wrong_type(name, Some(value), "a list of texts in quotes");
+        }
+        texts
+    }
+
     /// Reads a text that must be there and not be empty.
     pub(super) fn required_text(&self, name: &str) -> Option<String> {
         if self.value(name).is_none() {

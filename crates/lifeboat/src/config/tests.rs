@@ -46,7 +46,7 @@ fn problems(text: &str) -> Vec<String> {
 fn a_whole_configuration_is_read_with_defaults_and_absolute_paths() {
     let config = parse(WHOLE).expect("the configuration is whole");
     assert_eq!(config.state_dir, Path::new("/etc/site/state"));
-    assert_eq!(config.source.path, Path::new("/srv/source"));
+    assert_eq!(config.source.folder(), Some(Path::new("/srv/source")));
     assert_eq!(config.recipients_file, Path::new("/etc/site/recipients.toml"));
     assert_eq!(config.snapshot.interval, Duration::from_secs(300));
     assert_eq!(config.snapshot.expected_by, 3);

@@ -5,8 +5,8 @@
 
 use super::EngineError;
 use super::harvest::{Harvest, Harvester};
-use super::source::SourceFile;
-use super::stream::{Document, Work, stream};
+use super::input::{Document, Input};
+use super::stream::{Work, stream};
 use lifeboat_clinical::fhir;
 use lifeboat_format::Dictionary;
 
@@ -50,7 +50,10 @@ impl Work for Sampling<'_> {
     }
 
     fn document(&self, _: &mut Harvester, document: &Document<'_>, emit: &mut dyn FnMut(Vec<u8>) -> bool) {
-        let Ok(pieces) = fhir::split(document.bytes, self.0.window) else { return };
+        // Whatever cannot be read here is found again, and reported, when records are made.
+        let Ok(true) = self.0.is_wanted(document) else { return };
+        let Some(bytes) = document.read().ok().and_then(|content| content.bytes) else { return };
+        let Ok(pieces) = fhir::split(&bytes, self.0.window) else { return };
         for (key, pieces) in self.0.by_record(pieces) {
             let Some(wanted) = self.0.wanted.get(&key) else { continue };
             let is_whole_patient = wanted.group.group.documents == 1 && wanted.group.day.is_none();
@@ -65,11 +68,11 @@ impl Work for Sampling<'_> {
 struct Enough;
 
 /// Samples records from the beginning of the source.
-pub(crate) fn sample(files: &[SourceFile], workers: usize, harvest: &Harvest<'_>) -> Sample {
+pub(crate) fn sample(input: &Input, workers: usize, harvest: &Harvest<'_>) -> Sample {
     let mut sample = Sample::default();
     let collect = |record| if sample.add(record) { Ok(()) } else { Err(Enough) };
     // Stopping early is the usual end; whatever was gathered is the sample.
-    match stream(files, workers, &Sampling(harvest), &|_| {}, collect) {
+    match stream(input, workers, &Sampling(harvest), &|_| {}, collect) {
         Ok(_) | Err(Enough) => sample,
     }
 }

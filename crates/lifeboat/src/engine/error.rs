@@ -1,8 +1,13 @@
 //! What can go wrong while a snapshot is taken.
 
-use super::grouper::SpillError;
+use super::command::CommandError;
+use super::report::RefusedBatch;
+use super::rows::RowsError;
 use super::source::SourceError;
+use super::spill::SpillError;
 use super::state::StateError;
+use lifeboat_feeds::Format;
+use lifeboat_feeds::recognise::NotRecognised;
 use lifeboat_format::{BuildIndexError, DictionaryError, EpochError, ObjectKey, SealError, SiteError};
 use lifeboat_replica::{ErrorClass, WriteError};
 use std::io;
@@ -34,6 +39,53 @@ pub enum EngineError {
     /// The state database failed.
     #[error(transparent)]
     State(#[from] StateError),
+    /// Rows could not be kept or read.
+    #[error(transparent)]
+    Rows(#[from] RowsError),
+    /// The source command failed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The format of the source folder is not clear.
+    #[error("cannot tell the format of the source folder {}: {why} (seen: {})", path.display(), nothing_or(seen))]
+    NotRecognised {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        why: NotRecognised,
+        /// What lies there: kinds of files and how many, never their names.
+        seen: String,
+    },
+    /// The format is one of batches of tables that this program cannot read.
+    #[error("this program has no reader for the format {format}")]
+    NoTableFeed {
+        /// The format.
+        format: Format,
+    },
+    /// A batch could not be read; nothing of it was applied.
+    #[error("cannot read the batch {batch}: {reason}")]
+    Batch {
+        /// The batch.
+        batch: String,
+        /// Why not.
+        reason: String,
+    },
+    /// No batch of the source can be applied, and none was before.
+    #[error("no batch in the source folder {} can be applied{}", path.display(), reasons(refused))]
+    NoBatch {
+        /// The folder.
+        path: PathBuf,
+        /// The batches that are there.
+        refused: Vec<RefusedBatch>,
+    },
+    /// The kept rows are gone, and what the source still holds cannot bring them back.
+    #[error("the kept rows are {}, and the source holds no full extract to make them from", lost(*damaged))]
+    RowsLost {
+        /// Whether they were there, and damaged.
+        damaged: bool,
+    },
+    /// Nothing has been pulled yet.
+    #[error("nothing has been pulled from the source yet")]
+    NothingPulled,
     /// Grouping failed.
     #[error(transparent)]
     Spill(#[from] SpillError),
@@ -96,6 +148,14 @@ impl EngineError {
             | Self::Locked { .. }
             | Self::StateFolder { .. }
             | Self::Source(_)
+            | Self::Rows(_)
+            | Self::Command(_)
+            | Self::NotRecognised { .. }
+            | Self::NoTableFeed { .. }
+            | Self::Batch { .. }
+            | Self::NoBatch { .. }
+            | Self::RowsLost { .. }
+            | Self::NothingPulled
             | Self::State(_)
             | Self::SpoolFile { .. }
             | Self::Site(_)
@@ -137,7 +197,45 @@ impl EngineError {
             Self::State(StateError::Sealed(_)) => {
                 "put the former host key back, or move the state database away: it is rebuilt from the source"
             }
+            Self::NotRecognised { .. } => {
+                "`lifeboat inspect` shows what lies there; say with `source.format` which format it is, or take away what \
+                 does not belong there"
+            }
+            Self::NoBatch { .. } => "deliver a full extract into the source folder",
+            Self::RowsLost { .. } => {
+                "ask for a full extract and put it into the source folder; if the oldest batch there is a full one, say so \
+                 with `lifeboat snapshot --accept-held \"REASON\"`. The snapshots that were taken are untouched"
+            }
+            Self::Batch { .. } => {
+                "check that the files are whole and readable; nothing of the batch was applied"
+            }
+            Self::Rows(RowsError::Sealed(_)) => {
+                "put the former host key back, or move `rows.redb` out of the state folder and put a full extract into the \
+                 source folder"
+            }
+            Self::Command(_) => "run the command by hand as the service's user; nothing was replaced",
             _ => return None,
         })
     }
+
+    /// What the source command wrote to standard error: for a terminal, never for a log.
+    #[must_use]
+    pub fn said_by_command(&self) -> Option<&str> {
+        match self {
+            Self::Command(error) => error.said(),
+            _ => None,
+        }
+    }
+}
+
+fn nothing_or(seen: &str) -> &str {
+    if seen.is_empty() { "nothing" } else { seen }
+}
+
+fn lost(damaged: bool) -> &'static str {
+    if damaged { "damaged" } else { "lost" }
+}
+
+fn reasons(refused: &[RefusedBatch]) -> String {
+    refused.iter().map(|batch| format!("; {}: {}", batch.name, batch.reason)).collect()
 }

@@ -5,9 +5,9 @@
 //! first. What has not changed after all is not sealed again.
 
 use super::EngineError;
-use super::report::UnreadableInput;
+use super::input::{Document, Remark};
 use super::state::StateReader;
-use super::stream::{Document, Work};
+use super::stream::Work;
 use super::survey::{Digester, DocumentRow, OwnerKey, RecordGroup, Survey, reference_key};
 use jiff::civil::Date;
 use lifeboat_clinical::fhir::{self, DayWindow, Owner, Piece};
@@ -66,13 +66,13 @@ pub(crate) struct Harvester {
     /// Missing only when it could not be made, which `failure` tells.
     sealer: Option<Sealer>,
     failure: Option<EngineError>,
-    unreadable: Vec<UnreadableInput>,
+    remarks: Vec<Remark>,
 }
 
 impl Harvester {
     /// Hands over what the worker found, or why it failed.
-    pub(crate) fn finish(self) -> Result<Vec<UnreadableInput>, EngineError> {
-        self.failure.map_or(Ok(self.unreadable), Err)
+    pub(crate) fn finish(self) -> Result<Vec<Remark>, EngineError> {
+        self.failure.map_or(Ok(self.remarks), Err)
     }
 }
 
@@ -93,18 +93,10 @@ impl Work for Harvest<'_> {
         if harvester.failure.is_some() {
             return;
         }
-        match self.is_wanted(document.bytes) {
-            Ok(true) => {}
-            Ok(false) => return,
+        let pieces = match self.pieces(harvester, document) {
+            Ok(pieces) => pieces,
             Err(error) => {
                 harvester.failure = Some(error);
-                return;
-            }
-        }
-        let pieces = match fhir::split(document.bytes, self.window) {
-            Ok(pieces) => self.by_record(pieces),
-            Err(problem) => {
-                harvester.unreadable.push(document.unreadable(&problem));
                 return;
             }
         };
@@ -136,12 +128,32 @@ impl Harvest<'_> {
             Ok(sealer) => (Some(sealer), None),
             Err(error) => (None, Some(EngineError::from(error))),
         };
-        Harvester { sealer, failure, unreadable: Vec::new() }
+        Harvester { sealer, failure, remarks: Vec::new() }
+    }
+
+    /// The document's pieces for wanted records; what cannot be read is noted.
+    fn pieces(
+        &self,
+        harvester: &mut Harvester,
+        document: &Document<'_>,
+    ) -> Result<BTreeMap<RecordKey, Vec<Piece>>, EngineError> {
+        if !self.is_wanted(document)? {
+            return Ok(BTreeMap::new());
+        }
+        // What the document's own reading says was reported by the first pass.
+        let Some(bytes) = document.read()?.bytes else { return Ok(BTreeMap::new()) };
+        match fhir::split(&bytes, self.window) {
+            Ok(pieces) => Ok(self.by_record(pieces)),
+            Err(problem) => {
+                harvester.remarks.push(document.remark(&problem));
+                Ok(BTreeMap::new())
+            }
+        }
     }
 
     /// Whether the document stands behind any wanted record; one without a kept outline is split to see.
-    fn is_wanted(&self, bytes: &[u8]) -> Result<bool, EngineError> {
-        let kept = self.state.document(&self.digester.digest(bytes))?;
+    pub(crate) fn is_wanted(&self, document: &Document<'_>) -> Result<bool, EngineError> {
+        let kept = self.state.document(&document.digest(self.digester))?;
         let Some(row) = kept.and_then(|kept| DocumentRow::parse(&kept)) else { return Ok(true) };
         Ok(row.owners.iter().any(|owner| {
             let key = match owner {

@@ -4,13 +4,13 @@ use super::basis::{Basis, RecordPlan};
 use super::dictionary::{Sample, sample};
 use super::grouper::Grouper;
 use super::harvest::{Built, Harvest, Product};
+use super::input::IsNote;
+use super::intake::Intake;
 use super::ledger::Ledger;
 use super::publish::Base;
 use super::report::{Progress, SnapshotReport, Stage, UnreadableInput};
-use super::source::{Listing, SourceError};
 use super::state::StateReader;
 use super::stream::stream;
-use super::survey::Digester;
 use super::survey_pass::Surveyed;
 use super::{Engine, EngineError};
 use jiff::civil::Date;
@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 /// What the stages of one snapshot share.
 pub(super) struct Job<'a> {
     pub(super) engine: &'a Engine,
-    pub(super) listing: &'a Listing,
+    pub(super) intake: &'a Intake,
     pub(super) surveyed: &'a Surveyed,
     pub(super) basis: &'a Basis,
     pub(super) window: DayWindow,
@@ -48,9 +48,7 @@ impl Job<'_> {
             ledger.carry(*key, *source)?;
         }
         ledger.flush(&self.engine.history)?;
-        if !self.listing.is_unchanged() {
-            return Err(SourceError::Moved { path: self.engine.settings.source.clone() }.into());
-        }
+        self.intake.check_unchanged(&self.engine.settings.source)?;
         Ok(dictionary)
     }
 
@@ -74,7 +72,7 @@ impl Job<'_> {
         });
         let mut harvest = Harvest {
             state: reader,
-            digester: Digester::new(self.engine.keys.host.digest_key()),
+            digester: self.engine.digester(),
             lookup: &self.engine.keys.lookup,
             window: &self.window,
             survey: &self.surveyed.survey,
@@ -85,18 +83,23 @@ impl Job<'_> {
             recipient: &self.basis.epoch.recipient,
             dictionary: None,
         };
-        let (files, threads) = (&self.listing.files, self.engine.threads());
+        let (input, threads) = (&self.intake.input, self.engine.threads());
         if self.basis.anew {
-            dictionary = sample(files, threads, &harvest).train()?;
+            dictionary = sample(input, threads, &harvest).train()?;
         }
         harvest.dictionary = dictionary.as_ref();
         self.progress.stage(Stage::Seal, Some(plan.wanted.len() as u64));
         let mut grouper = Grouper::new()?;
-        let streamed = stream(files, threads, &harvest, &|_| {}, |product| {
+        let streamed = stream(input, threads, &harvest, &|_| {}, |product| {
             self.collect(product, plan, ledger, &mut grouper, report)
         })?;
-        for harvester in streamed.states {
-            report.unreadable.append(&mut harvester.finish()?);
+        for harvester in streamed.whole()?.0 {
+            for remark in harvester.finish()? {
+                match remark.is_note {
+                    IsNote::Yes => report.notes.push(remark.input),
+                    IsNote::No => report.unreadable.push(remark.input),
+                }
+            }
         }
         if self.basis.anew && dictionary.is_none() {
             return self.harvest_groups_with_dictionary(&harvest, plan, ledger, grouper, report);

@@ -8,6 +8,9 @@
 //! order packs, index, manifest, log, checkpoint, and the state database is committed last.
 
 mod basis;
+mod batches;
+mod command;
+mod database;
 mod decision;
 mod dictionary;
 mod directory;
@@ -17,34 +20,45 @@ mod grouper;
 mod harvest;
 mod history;
 mod host_key;
+mod input;
+mod intake;
 mod job;
 mod judging;
 mod ledger;
 mod publish;
 mod report;
+mod rows;
 mod snapshot;
 mod source;
+mod spill;
 mod state;
 mod stream;
 mod survey;
 mod survey_pass;
 
 pub use decision::{Carry, Decision, RULING_BYTES_MAX, Ruling, RulingError};
+pub use command::{CommandError, CommandSettings};
 pub use error::EngineError;
 pub use host_key::{HostKey, HostKeyError};
-pub use report::{HeldReason, NoProgress, Outcome, Progress, SnapshotReport, Stage, UnreadableInput};
+pub use report::{
+    HeldReason, NoProgress, Outcome, Progress, RefusedBatch, SnapshotReport, Stage, UnreadableInput,
+};
+pub use rows::{RowsError, StoreSink};
 pub use source::SourceError;
 pub use state::StateError;
 
 use history::History;
 use jiff::Timestamp;
+use lifeboat_feeds::{Format, Rules, TableFeed};
 use lifeboat_format::{LookupKey, Passphrase, Recipient, SigningKey, SiteCode};
 use lifeboat_replica::Reader;
+use rows::RowStore;
 use rustix::fs::{FlockOperation, flock};
 use state::State;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use survey::Digester;
 
 /// What the engine needs to know of a site.
 #[derive(Debug, Clone)]
@@ -53,8 +67,12 @@ pub struct EngineSettings {
     pub site: SiteCode,
     /// The site's name, as people know it.
     pub site_name: String,
-    /// The source folder.
-    pub source: PathBuf,
+    /// Where records come from.
+    pub source: Source,
+    /// What the site decides about whom and what its copies hold.
+    pub rules: Rules,
+    /// The table feeds that there are.
+    pub table_feeds: TableFeeds,
     /// How long a file must have been left alone before it is read.
     pub stable_after: Duration,
     /// Where the spool and the state database lie.
@@ -69,6 +87,59 @@ pub struct EngineSettings {
     pub passphrase_work_factor: u8,
     /// Worker threads; all cores unless set.
     pub threads: Option<usize>,
+}
+
+/// Where records come from.
+#[derive(Clone)]
+pub enum Source {
+    /// A folder.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// The format of what lies in it; recognised unless it is said.
+        format: Option<Format>,
+    },
+    /// What a command writes.
+    Command(CommandSettings),
+    /// Rows of this feed that a puller brings through [`Engine::row_sink`].
+    Pulled(&'static dyn TableFeed),
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder { path, format } => {
+                f.debug_struct("Folder").field("path", path).field("format", format).finish()
+            }
+            Self::Command(settings) => f.debug_tuple("Command").field(settings).finish(),
+            Self::Pulled(feed) => f.debug_tuple("Pulled").field(&feed.format()).finish(),
+        }
+    }
+}
+
+/// The table feeds that there are.
+#[derive(Clone, Default)]
+pub struct TableFeeds(Vec<&'static dyn TableFeed>);
+
+impl TableFeeds {
+    /// Takes these feeds, one of each format.
+    pub fn new(feeds: Vec<&'static dyn TableFeed>) -> Self {
+        Self(feeds)
+    }
+
+    fn all(&self) -> impl Iterator<Item = &dyn TableFeed> {
+        self.0.iter().map(|feed| *feed as &dyn TableFeed).filter(|feed| feed.format().is_tables())
+    }
+
+    fn of(&self, format: Format) -> Option<&'static dyn TableFeed> {
+        self.0.iter().copied().find(|feed| feed.format() == format)
+    }
+}
+
+impl std::fmt::Debug for TableFeeds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|feed| feed.format())).finish()
+    }
 }
 
 /// The keys of the host.
@@ -100,6 +171,10 @@ pub struct Engine {
     keys: HostKeys,
     history: History,
     state: State,
+    /// Opened when they are first needed.
+    rows: Option<RowStore>,
+    /// As of when a puller brought its rows.
+    pulled: Option<Timestamp>,
     /// Held as long as the engine lives.
     _lock: File,
 }
@@ -117,7 +192,7 @@ impl Engine {
         let spool = settings.state_dir.join("spool");
         let history = History::open(&spool, &settings.site, &settings.site_name, keys.signing.clone())?;
         let state = State::open(&settings.state_dir.join("state.redb"), keys.host.clone())?;
-        Ok(Self { settings, keys, history, state, _lock: lock })
+        Ok(Self { settings, keys, history, state, rows: None, pulled: None, _lock: lock })
     }
 
     /// Reads the spool, from which replicas are fed.
@@ -188,6 +263,24 @@ impl Engine {
     /// [`EngineError::NothingHeld`], or what kept it from being recorded.
     pub fn reject(&mut self, now: Timestamp, ruling: &Ruling, carry: Carry) -> Result<Decision, EngineError> {
         decision::reject(self, now, ruling, carry)
+    }
+
+    /// Takes a puller's changes of `feed`'s rows, of which the next snapshot is made.
+    ///
+    /// # Errors
+    /// The database of rows cannot be opened.
+    pub fn row_sink(&mut self, feed: &'static dyn TableFeed) -> Result<StoreSink<'_>, EngineError> {
+        let threads = self.threads();
+        Ok(StoreSink::new(intake::row_store(self, feed)?, threads))
+    }
+
+    /// Notes as of when a puller's rows are what its source has, and what of it could not be read.
+    pub fn note_pulled(&mut self, as_of: Timestamp, unreadable: Vec<UnreadableInput>) {
+        self.pulled = Some(Pulled { as_of, unreadable });
+    }
+
+    fn digester(&self) -> Digester {
+        Digester::new(self.keys.host.digest_key())
     }
 
     fn threads(&self) -> usize {

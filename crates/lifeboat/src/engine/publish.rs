@@ -17,9 +17,6 @@ use lifeboat_format::{
 use lifeboat_replica::PublishSet;
 use std::collections::BTreeMap;
 
-/// The feed, as the manifest names it.
-const FEED: &str = "fhir-r4-folder";
-
 /// Which index a snapshot writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Base {
@@ -32,6 +29,8 @@ pub(crate) enum Base {
 /// What a snapshot is published with.
 pub(crate) struct Request<'a> {
     pub(crate) now: Timestamp,
+    /// The feed, as the manifest names it.
+    pub(crate) feed: &'a str,
     pub(crate) source_time: Option<Timestamp>,
     pub(crate) documents: u64,
     pub(crate) unreadable: u64,
@@ -84,7 +83,11 @@ pub(crate) fn publish(
         source_time: request.source_time,
         taken: request.now,
         next_by: next_by(settings, request.now),
-        feed: FeedEntry { format: FEED.into(), documents: request.documents, unreadable: request.unreadable },
+        feed: FeedEntry {
+            format: request.feed.to_owned(),
+            documents: request.documents,
+            unreadable: request.unreadable,
+        },
         dicts,
         packs: pack_entries(ledger),
         indexes,

@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub enum Stage {
     /// Listing the source.
     List,
+    /// Bringing the rows of new batches to those that are kept, or running the command; counted in bytes.
+    Intake,
     /// Reading the source and finding what changed; counted in bytes.
     Survey,
     /// Building and sealing changed records; counted in records.
@@ -47,13 +49,20 @@ pub struct UnreadableInput {
     pub line: Option<u64>,
     /// What is wrong, without any of the content.
     pub reason: String,
+    /// How often, where the same thing is wrong in many rows.
+    #[serde(default = "once")]
+    pub times: u64,
+}
+
+fn once() -> u64 {
+    1
 }
 
 impl UnreadableInput {
     /// Names a problem in `file`; the line stands apart from the rest of the place.
     pub(crate) fn of(file: &str, problem: &Problem) -> Self {
         let within = Problem { place: Place { line: None, ..problem.place }, reason: problem.reason.clone() };
-        Self { file: file.to_owned(), line: problem.place.line, reason: within.to_string() }
+        Self { file: file.to_owned(), line: problem.place.line, reason: within.to_string(), times: 1 }
     }
 }
 
@@ -84,6 +93,15 @@ pub struct HeldReason {
     pub code: String,
     /// The aggregate numbers behind it.
     pub detail: String,
+}
+
+/// A batch of the source that is not in the snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RefusedBatch {
+    /// The batch, as its files name it.
+    pub name: String,
+    /// Why it was refused, and what to do about it.
+    pub reason: String,
 }
 
 /// What one run of the engine did.
@@ -121,6 +139,15 @@ pub struct SnapshotReport {
     pub unreadable: Vec<UnreadableInput>,
     /// Parts of readable inputs that were passed over, each with the reason.
     pub notes: Vec<UnreadableInput>,
+    /// Batches of the source that could not be applied: the snapshot shows what came before them.
+    pub refused_batches: Vec<RefusedBatch>,
     /// Why the snapshot is held, if it is.
     pub held_reasons: Vec<HeldReason>,
+}
+
+impl SnapshotReport {
+    /// Returns how many inputs and rows could not be read.
+    pub fn unreadable_count(&self) -> u64 {
+        self.unreadable.iter().map(|input| input.times).sum()
+    }
 }

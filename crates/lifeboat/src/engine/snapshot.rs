@@ -1,12 +1,12 @@
 //! One snapshot from beginning to end.
 
 use super::basis::{Basis, basis, plan_records};
+use super::intake::{self, Intake};
 use super::job::Job;
 use super::judging::{Facts, Judged};
 use super::ledger::Ledger;
 use super::publish;
 use super::report::{Outcome, Progress, SnapshotReport, Stage, UnreadableInput};
-use super::source::{self, Listing};
 use super::state::{HeldSource, SiteState};
 use super::survey_pass::{Surveyed, day_window, practice_time_zone, survey};
 use super::{Acceptance, Engine, EngineError};
@@ -21,24 +21,23 @@ pub(super) fn take(
     progress: &dyn Progress,
 ) -> Result<SnapshotReport, EngineError> {
     progress.stage(Stage::List, None);
-    let settings = &engine.settings;
-    let listing = source::list(&settings.source, now, settings.stable_after)?;
+    let intake = intake::take_in(engine, now, acceptance, progress)?;
     let today = now.to_zoned(practice_time_zone()).date();
     let window = day_window(today);
-    let surveyed = survey(engine, &listing, &window, progress)?;
-    let mut report = first_report(now, &listing, &surveyed);
+    let surveyed = survey(engine, &intake, &window, progress)?;
+    let mut report = first_report(now, &intake, &surveyed);
     if still_held(engine, &surveyed, acceptance)? {
         return heartbeat(engine, report, true);
     }
     let basis = basis(engine, &surveyed)?;
     let reader = engine.state.read()?;
-    let plan = plan_records(&surveyed, &basis, &reader, !report.unreadable.is_empty())?;
+    let plan = plan_records(&surveyed, &basis, &reader, surveyed.inputs_missing)?;
     let writer = engine.state.write()?;
     if basis.anew {
         writer.forget_records()?;
     }
     let mut ledger = Ledger::new(writer.records()?, &basis.site);
-    let job = Job { engine, listing: &listing, surveyed: &surveyed, basis: &basis, window, today, progress };
+    let job = Job { engine, intake: &intake, surveyed: &surveyed, basis: &basis, window, today, progress };
     let dictionary = job.apply(&reader, &plan, &mut ledger, &mut report)?;
     if says_nothing_new(engine, &basis, &ledger, &report) {
         drop(ledger);
@@ -56,9 +55,10 @@ pub(super) fn take(
     progress.stage(Stage::Publish, None);
     let request = publish::Request {
         now,
-        source_time: listing.newest,
+        feed: &intake.feed,
+        source_time: intake.source_time,
         documents: surveyed.documents,
-        unreadable: report.unreadable.len() as u64,
+        unreadable: report.unreadable_count(),
         judged: &judged,
         acceptance,
         tip: basis.tip.as_ref(),
@@ -92,7 +92,7 @@ pub(super) fn take(
 /// After a held or released snapshot, what the state describes needs a snapshot of its own even if nothing differs.
 fn says_nothing_new(engine: &Engine, basis: &Basis, ledger: &Ledger<'_>, report: &SnapshotReport) -> bool {
     let is_newest = engine.history.newest().is_some_and(|newest| newest.id == basis.site.tip);
-    let same_unreadable = basis.site.unreadable == report.unreadable.len() as u64;
+    let same_unreadable = basis.site.unreadable == report.unreadable_count();
     !ledger.changes().any() && !basis.anew && is_newest && same_unreadable
 }
 
@@ -109,7 +109,7 @@ fn next_state(
     site.generation = surveyed.generation;
     site.packs = ledger.packs();
     site.totals = ledger.totals().clone();
-    site.unreadable = report.unreadable.len() as u64;
+    site.unreadable = report.unreadable_count();
     site.record_bytes_max = ledger.record_bytes_max();
     site.held = None;
     site.rejected.retain(|rejected| *rejected != surveyed.fingerprint);
@@ -120,9 +120,8 @@ fn next_state(
     site
 }
 
-fn first_report(now: Timestamp, listing: &Listing, surveyed: &Surveyed) -> SnapshotReport {
-    let mut unreadable: Vec<UnreadableInput> =
-        listing.unreadable.iter().chain(&surveyed.survey.unreadable).cloned().collect();
+fn first_report(now: Timestamp, intake: &Intake, surveyed: &Surveyed) -> SnapshotReport {
+    let mut unreadable: Vec<UnreadableInput> = surveyed.survey.unreadable.clone();
     unreadable.sort();
     let mut notes = surveyed.survey.notes.clone();
     notes.sort();
@@ -130,9 +129,9 @@ fn first_report(now: Timestamp, listing: &Listing, surveyed: &Surveyed) -> Snaps
         outcome: Outcome::Heartbeat { sequence: lifeboat_format::Sequence::FIRST, held: false },
         log_size: 0,
         taken: now,
-        source_time: listing.newest,
+        source_time: intake.source_time,
         documents: surveyed.documents,
-        source_bytes: listing.bytes,
+        source_bytes: intake.bytes,
         patients: 0,
         added: 0,
         changed: 0,
@@ -143,6 +142,7 @@ fn first_report(now: Timestamp, listing: &Listing, surveyed: &Surveyed) -> Snaps
         copied: 0,
         unreadable,
         notes,
+        refused_batches: intake.refused.clone(),
         held_reasons: Vec::new(),
     }
 }

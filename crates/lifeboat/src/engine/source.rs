@@ -7,10 +7,13 @@
 
 use super::report::UnreadableInput;
 use jiff::{SignedDuration, Timestamp};
+use lifeboat_feeds::archive::{ArchiveEntries, ArchiveLimits, archives};
+use lifeboat_feeds::batch::{FileFacts, ReadHead};
 use std::fs::{self, File, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Folders below the source folder that are followed.
@@ -60,6 +63,17 @@ pub(crate) struct SourceFile {
     /// The path below the source folder, as the report names it.
     pub(crate) relative: String,
     stamp: Stamp,
+    /// Where in an archive it lies, for one that is no file of its own.
+    entry: Option<ArchivePlace>,
+}
+
+/// An entry of an archive.
+#[derive(Debug, Clone)]
+struct ArchivePlace {
+    /// The archive's files, in order.
+    parts: Arc<[PathBuf]>,
+    entry: usize,
+    bytes: u64,
 }
 
 /// What tells a changed file from an unchanged one.
@@ -97,13 +111,51 @@ pub(crate) struct Listing {
     pub(crate) newest: Option<Timestamp>,
     /// Total length of the files.
     pub(crate) bytes: u64,
+    /// The archives whose entries stand among the files.
+    archives: Vec<SourceFile>,
 }
 
 impl SourceFile {
-    /// Opens the file for reading.
-    pub(crate) fn open(&self) -> io::Result<File> {
-        File::open(&self.path)
+    /// Its length, unpacked.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.entry.as_ref().map_or(self.stamp.bytes, |entry| entry.bytes)
     }
+
+    /// What tells it from another one of its name without reading it.
+    pub(crate) fn mark(&self) -> String {
+        let Stamp { inode, bytes, modified_seconds, modified_nanoseconds } = self.stamp;
+        let name = self.relative.rsplit('/').next().unwrap_or_default();
+        format!("{name}\0{inode}\0{bytes}\0{modified_seconds}\0{modified_nanoseconds}\0{}\0", self.bytes())
+    }
+}
+
+/// Opens the files of a source; an archive stays open while its entries are read one after the other.
+#[derive(Default)]
+pub(crate) struct FileOpener {
+    archive: Option<(Arc<[PathBuf]>, ArchiveEntries<File>)>,
+}
+
+impl FileOpener {
+    /// Opens a file for reading, or says why it cannot be.
+    pub(crate) fn open(&mut self, file: &SourceFile) -> Result<Box<dyn Read + '_>, String> {
+        let Some(place) = &file.entry else {
+            let opened = File::open(&file.path);
+            let opened = opened.map_err(|error| format!("the file cannot be opened ({})", error.kind()))?;
+            return Ok(Box::new(opened));
+        };
+        if self.archive.as_ref().is_none_or(|(parts, _)| *parts != place.parts) {
+            self.archive = Some((place.parts.clone(), open_archive(&place.parts)?));
+        }
+        let (_, entries) = self.archive.as_mut().ok_or("the archive is not open")?;
+        let entry = entries.open(place.entry).map_err(|problem| problem.reason.to_string())?;
+        Ok(Box::new(entry))
+    }
+}
+
+fn open_archive(parts: &[PathBuf]) -> Result<ArchiveEntries<File>, String> {
+    let files: io::Result<Vec<File>> = parts.iter().map(File::open).collect();
+    let files = files.map_err(|error| format!("the archive cannot be opened ({})", error.kind()))?;
+    ArchiveEntries::list_parts(files, ArchiveLimits::default()).map_err(|problem| problem.reason.to_string())
 }
 
 /// Lists the source folder.
@@ -170,19 +222,97 @@ impl Listing {
         let stamp = Stamp::of(metadata);
         self.newest = self.newest.max(stamp.modified());
         self.bytes += stamp.bytes;
-        self.files.push(SourceFile { relative: relative_name(root, &path), path, stamp });
+        self.files.push(SourceFile { relative: relative_name(root, &path), path, stamp, entry: None });
+    }
+
+    /// Puts the entries of archives in the place of the archives.
+    pub(crate) fn open_archives(&mut self) {
+        let facts: Vec<FileFacts> = self.facts();
+        let found = archives(&facts);
+        if found.is_empty() {
+            return;
+        }
+        let mut is_part = vec![false; self.files.len()];
+        let mut entries = Vec::new();
+        for archive in &found {
+            archive.files.iter().for_each(|part| is_part[*part] = true);
+            let parts: Arc<[PathBuf]> =
+                archive.files.iter().map(|part| self.files[*part].path.clone()).collect();
+            let opened = match archive.missing.as_slice() {
+                [] => open_archive(&parts),
+                missing => Err(format!("parts of the archive are missing: {}", missing.join(", "))),
+            };
+            match opened {
+                Ok(opened) => {
+                    let stamp = archive.files.last().map(|part| self.files[*part].stamp);
+                    for (number, entry) in opened.entries().iter().enumerate() {
+                        let relative = format!("{}/{}", archive.path, entry.name);
+                        let place = ArchivePlace { parts: parts.clone(), entry: number, bytes: entry.bytes };
+                        let path = PathBuf::from(&relative);
+                        if let Some(stamp) = stamp
+                            && !is_passed_over(&path)
+                        {
+                            entries.push(SourceFile { path, relative, stamp, entry: Some(place) });
+                        }
+                    }
+                    for problem in opened.problems() {
+                        let file = format!("{}/{}", archive.path, problem.file);
+                        self.refuse_named(file, problem.reason.to_string());
+                    }
+                }
+                Err(reason) => self.refuse_named(archive.path.clone(), reason),
+            }
+        }
+        let mut is_part = is_part.into_iter();
+        let (archives, mut files): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.files).into_iter().partition(|_| is_part.next().unwrap_or(false));
+        files.append(&mut entries);
+        files.sort_by(|a, b| a.relative.cmp(&b.relative));
+        (self.files, self.archives) = (files, archives);
+    }
+
+    /// What is known of the files without reading them.
+    pub(crate) fn facts(&self) -> Vec<FileFacts> {
+        self.files.iter().map(|file| FileFacts { path: file.relative.clone(), bytes: file.bytes() }).collect()
+    }
+
+    fn refuse_named(&mut self, file: String, reason: String) {
+        self.unreadable.push(UnreadableInput { file, line: None, reason, times: 1 });
     }
 
     fn refuse(&mut self, root: &Path, path: &Path, reason: &str) {
         let file = relative_name(root, path);
-        self.unreadable.push(UnreadableInput { file, line: None, reason: reason.to_owned() });
+        self.refuse_named(file, reason.to_owned());
     }
 
     /// Whether every file is still what was listed.
     pub(crate) fn is_unchanged(&self) -> bool {
-        self.files.iter().all(|file| {
+        let whole = self.files.iter().filter(|file| file.entry.is_none());
+        whole.chain(&self.archives).all(|file| {
             fs::symlink_metadata(&file.path).is_ok_and(|metadata| Stamp::of(&metadata) == file.stamp)
         })
+    }
+}
+
+/// The beginnings of a listing's files.
+pub(crate) struct Heads<'a> {
+    listing: &'a Listing,
+    opener: Mutex<FileOpener>,
+}
+
+impl<'a> Heads<'a> {
+    pub(crate) fn of(listing: &'a Listing) -> Self {
+        Self { listing, opener: Mutex::default() }
+    }
+}
+
+impl ReadHead for Heads<'_> {
+    fn head(&self, file: usize, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let file = self.listing.files.get(file).ok_or(io::ErrorKind::NotFound)?;
+        let mut opener = self.opener.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut head = Vec::new();
+        opener.open(file).map_err(io::Error::other)?.take(bytes_max as u64).read_to_end(&mut head)?;
+        Ok(head)
     }
 }
 

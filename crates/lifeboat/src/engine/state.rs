@@ -9,6 +9,7 @@
 //! snapshot behind, which is harmless: it still describes a complete snapshot, and the next run finds
 //! the same changes again.
 
+use super::database::{Opened, open_checked};
 use super::host_key::{HostKey, HostKeyError};
 use super::judging::QualityTotals;
 use jiff::civil::Date;
@@ -24,8 +25,6 @@ use std::path::{Path, PathBuf};
 
 /// The state's layout; a database of another layout is rebuilt.
 const LAYOUT: u32 = 2;
-/// Memory for the database's page cache.
-const CACHE_BYTES: usize = 32 * 1024 * 1024;
 
 type Rows = TableDefinition<'static, [u8; 16], &'static [u8]>;
 const DOCUMENTS: Rows = TableDefinition::new("documents");
@@ -33,6 +32,8 @@ const SOURCES: Rows = TableDefinition::new("sources");
 const RECORDS: Rows = TableDefinition::new("records");
 const DELTA: TableDefinition<'static, [u8; 16], bool> = TableDefinition::new("delta");
 const SITE: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("site");
+/// What is remembered of the source for the case that its kept rows are lost.
+const ROWS: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("rows");
 
 /// Why the state could not be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -174,6 +175,13 @@ pub(crate) struct HeldSource {
     pub(crate) manifest: ManifestId,
 }
 
+/// The batch with which the kept rows begin; it outlives the rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FullBatch {
+    pub(crate) feed: String,
+    pub(crate) name: String,
+}
+
 /// What is kept of the site as a whole.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct SiteState {
@@ -227,40 +235,6 @@ impl SiteState {
     }
 }
 
-/// What became of opening the database.
-enum Opened {
-    Whole(Database),
-    Damaged,
-    Failed(redb::Error),
-}
-
-/// Opens the database and checks all of it.
-///
-/// The database library panics on some damage, which is no more than damage here: nothing of it is used afterwards.
-fn open_whole(path: &Path) -> Opened {
-    let opened = std::panic::catch_unwind(|| {
-        let mut database = Database::builder().set_cache_size(CACHE_BYTES).create(path)?;
-        database.check_integrity()?;
-        Ok::<_, redb::DatabaseError>(database)
-    });
-    match opened {
-        Ok(Ok(database)) => Opened::Whole(database),
-        Ok(Err(error)) => match redb::Error::from(error) {
-            redb::Error::Io(error) if is_damage(&error) => Opened::Damaged,
-            redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_) | redb::Error::RepairAborted => {
-                Opened::Damaged
-            }
-            error => Opened::Failed(error),
-        },
-        Err(_panic) => Opened::Damaged,
-    }
-}
-
-/// Whether an error speaks of what the file says rather than of the disk or of permissions.
-fn is_damage(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof)
-}
-
 /// The state database.
 pub(crate) struct State {
     database: Database,
@@ -270,19 +244,9 @@ pub(crate) struct State {
 impl State {
     /// Opens the database, or makes a new one; a damaged one is set aside, since it can be rebuilt.
     pub(crate) fn open(path: &Path, host: HostKey) -> Result<Self, StateError> {
-        let failed = |source: redb::Error| StateError::Open { path: path.into(), source: Box::new(source) };
-        let database = match open_whole(path) {
-            Opened::Whole(database) => database,
-            Opened::Failed(error) => return Err(failed(error)),
-            Opened::Damaged => {
-                let aside = path.with_extension("damaged");
-                std::fs::rename(path, aside).map_err(|error| failed(redb::Error::Io(error)))?;
-                Database::builder()
-                    .set_cache_size(CACHE_BYTES)
-                    .create(path)
-                    .map_err(|error| failed(error.into()))?
-            }
-        };
+        let opened = open_checked(path)
+            .map_err(|source| StateError::Open { path: path.into(), source: Box::new(source) })?;
+        let (Opened::Whole(database) | Opened::Replaced(database)) = opened;
         let state = Self { database, host };
         let writer = state.write()?;
         writer.make_tables()?;
@@ -299,6 +263,7 @@ impl State {
             records: reader.open_table(RECORDS).map_err(step("open the records"))?,
             delta: reader.open_table(DELTA).map_err(step("open the delta"))?,
             site: reader.open_table(SITE).map_err(step("open the site"))?,
+            rows: reader.open_table(ROWS).map_err(step("open the rows' beginning"))?,
             host: self.host.clone(),
         })
     }
@@ -317,10 +282,19 @@ pub(crate) struct StateReader {
     records: redb::ReadOnlyTable<[u8; 16], &'static [u8]>,
     delta: redb::ReadOnlyTable<[u8; 16], bool>,
     site: redb::ReadOnlyTable<&'static str, &'static [u8]>,
+    rows: redb::ReadOnlyTable<&'static str, &'static [u8]>,
     host: HostKey,
 }
 
 impl StateReader {
+    /// The batch with which the kept rows begin.
+    pub(crate) fn full_batch(&self) -> Result<Option<FullBatch>, StateError> {
+        let Some(row) = self.rows.get("full").map_err(step("read the rows' beginning"))? else {
+            return Ok(None);
+        };
+        Ok(Some(serde_json::from_slice(&self.host.open(b"full", row.value())?)?))
+    }
+
     /// What is kept of a document that was read before.
     pub(crate) fn document(&self, digest: &[u8; 16]) -> Result<Option<Vec<u8>>, StateError> {
         let row = self.documents.get(digest).map_err(step("read a document"))?;
@@ -393,6 +367,15 @@ impl StateWriter {
         }
         self.writer.open_table(DELTA).map_err(step("make a table"))?;
         self.writer.open_table(SITE).map_err(step("make a table"))?;
+        self.writer.open_table(ROWS).map_err(step("make a table"))?;
+        Ok(())
+    }
+
+    /// Remembers the batch with which the kept rows begin.
+    pub(crate) fn put_full_batch(&self, full: &FullBatch) -> Result<(), StateError> {
+        let sealed = self.host.seal(b"full", &serde_json::to_vec(full)?)?;
+        let mut table = self.writer.open_table(ROWS).map_err(step("open the rows' beginning"))?;
+        table.insert("full", sealed.as_slice()).map_err(step("keep the rows' beginning"))?;
         Ok(())
     }
 

@@ -5,13 +5,15 @@
 //! behind a record tells whether that record can have changed, whatever order the files come in.
 
 use super::EngineError;
+use super::input::{Document, IsNote, Remark};
 use super::report::UnreadableInput;
-use super::state::{StateError, StateReader};
-use super::stream::{Document, Work};
+use super::state::StateReader;
+use super::stream::Work;
 use jiff::civil::Date;
 use lifeboat_clinical::fhir::{self, DayWindow, Outline, Owner, Piece, TypeSet};
+use lifeboat_feeds::rows::codec;
 use lifeboat_format::{LookupKey, RecordKey, RecordName};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The digest of one document, under the host's key.
 pub(crate) type DocumentDigest = [u8; 16];
@@ -73,6 +75,55 @@ pub(crate) struct DocumentRow {
     /// References that the document's patients go by.
     pub(crate) claims: Vec<(RecordKey, RecordKey)>,
     pub(crate) types: TypeSet,
+    /// What is to be reported of it each time.
+    pub(crate) remarks: Vec<KeptRemark>,
+}
+
+/// Something to report of a document; the file and line are left out where they are the document's own, since a file may
+/// be named after a patient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeptRemark {
+    is_note: IsNote,
+    file: Option<String>,
+    line: Option<u64>,
+    reason: String,
+}
+
+impl KeptRemark {
+    fn of(remark: &Remark, document: &Document<'_>) -> Self {
+        let (file, line) = document.whereabouts();
+        let input = &remark.input;
+        Self {
+            is_note: remark.is_note,
+            file: (input.file != file).then(|| input.file.clone()),
+            line: input.line.filter(|_| input.line != line),
+            reason: input.reason.clone(),
+        }
+    }
+
+    fn remark(&self, document: &Document<'_>) -> Remark {
+        let (file, line) = document.whereabouts();
+        let input = UnreadableInput {
+            file: self.file.clone().unwrap_or_else(|| file.to_owned()),
+            line: self.line.or(line),
+            reason: self.reason.clone(),
+            times: 1,
+        };
+        Remark { is_note: self.is_note, input }
+    }
+
+    fn write(&self, bytes: &mut Vec<u8>) {
+        bytes.push(if self.is_note == IsNote::Yes { b'n' } else { b'u' });
+        codec::put_optional(bytes, self.file.as_deref());
+        codec::put_optional(bytes, self.line.map(|line| line.to_string()).as_deref());
+        codec::put_text(bytes, &self.reason);
+    }
+
+    fn take(bytes: &mut &[u8], is_note: IsNote) -> Option<Self> {
+        let file = codec::take_optional(bytes)?.map(str::to_owned);
+        let line = codec::take_optional(bytes)?.map(str::parse).transpose().ok()?;
+        Some(Self { is_note, file, line, reason: codec::take_text(bytes)?.to_owned() })
+    }
 }
 
 /// The key of a reference that some document may claim.
@@ -96,6 +147,7 @@ impl DocumentRow {
                 .map(|claim| (reference_key(lookup, &claim.reference), patient(&claim.name)))
                 .collect(),
             types: outline.types,
+            remarks: Vec::new(),
         }
     }
 
@@ -130,6 +182,7 @@ impl DocumentRow {
                 OwnerKey::Shared => bytes.push(b's'),
             }
         }
+        self.remarks.iter().for_each(|remark| remark.write(&mut bytes));
         bytes
     }
 
@@ -152,6 +205,8 @@ impl DocumentRow {
                     row.owners.push(OwnerKey::Day(date.ok()?));
                 }
                 b's' => row.owners.push(OwnerKey::Shared),
+                b'n' => row.remarks.push(KeptRemark::take(&mut rest, IsNote::Yes)?),
+                b'u' => row.remarks.push(KeptRemark::take(&mut rest, IsNote::No)?),
                 _ => return None,
             }
         }
@@ -196,7 +251,9 @@ pub(crate) struct Survey {
     pub(crate) known: u64,
     pub(crate) unreadable: Vec<UnreadableInput>,
     pub(crate) notes: Vec<UnreadableInput>,
-    failure: Option<StateError>,
+    /// What is wrong in many rows, each with how often.
+    counted: BTreeMap<(IsNote, UnreadableInput), u64>,
+    failure: Option<EngineError>,
 }
 
 impl Survey {
@@ -218,6 +275,23 @@ impl Survey {
         }
     }
 
+    /// Takes something to report; what many rows say is counted, not listed.
+    fn remark(&mut self, remark: Remark, is_counted: bool) {
+        if is_counted {
+            *self.counted.entry((remark.is_note, remark.input)).or_default() += 1;
+        } else {
+            self.report(remark);
+        }
+    }
+
+    /// Lists something to report.
+    pub(crate) fn report(&mut self, remark: Remark) {
+        match remark.is_note {
+            IsNote::Yes => self.notes.push(remark.input),
+            IsNote::No => self.unreadable.push(remark.input),
+        }
+    }
+
     fn claim(&mut self, reference: RecordKey, claimed: Claimed) {
         let known = self.claims.entry(reference).or_insert(claimed);
         if *known != claimed {
@@ -230,7 +304,7 @@ impl Survey {
         let mut whole = Self::default();
         for mut part in states {
             if let Some(failure) = part.failure {
-                return Err(failure.into());
+                return Err(failure);
             }
             for (from, into) in
                 [(part.patients, &mut whole.patients), (part.references, &mut whole.references)]
@@ -248,6 +322,12 @@ impl Survey {
             whole.known += part.known;
             whole.unreadable.append(&mut part.unreadable);
             whole.notes.append(&mut part.notes);
+            for (remark, times) in part.counted {
+                *whole.counted.entry(remark).or_default() += times;
+            }
+        }
+        for ((is_note, input), times) in std::mem::take(&mut whole.counted) {
+            whole.report(Remark { is_note, input: UnreadableInput { times, ..input } });
         }
         Ok(whole)
     }
@@ -314,54 +394,75 @@ impl Work for Surveying<'_> {
         document: &Document<'_>,
         emit: &mut dyn FnMut(Self::Product) -> bool,
     ) {
-        let digest = self.digester.digest(document.bytes);
-        let kept = match self.state.document(&digest) {
-            Ok(kept) => kept.and_then(|bytes| DocumentRow::parse(&bytes)),
-            Err(error) => {
-                survey.failure = Some(error);
-                None
-            }
-        };
-        if let Some(row) = kept {
-            survey.known += 1;
-            self.add(survey, document, &digest, &row);
-            return;
-        }
-        match fhir::outline(document.bytes) {
-            Ok(outline) => {
-                let row = DocumentRow::new(&outline, self.lookup);
-                for problem in &outline.skipped {
-                    let list =
-                        if problem.reason.is_note() { &mut survey.notes } else { &mut survey.unreadable };
-                    list.push(document.unreadable(problem));
-                }
-                if outline.skipped.is_empty() {
-                    emit((digest, row.to_bytes()));
-                }
-                self.add(survey, document, &digest, &row);
-            }
-            Err(problem) => survey.unreadable.push(document.unreadable(&problem)),
+        if let Err(error) = self.look_at(survey, document, emit) {
+            survey.failure.get_or_insert(error);
         }
     }
 }
 
 impl Surveying<'_> {
-    fn add(&self, survey: &mut Survey, document: &Document<'_>, digest: &DocumentDigest, row: &DocumentRow) {
-        survey.add(digest, row);
-        if row.is_shared() {
-            match fhir::split(document.bytes, self.window) {
-                Ok(pieces) => {
-                    survey.shared.extend(pieces.into_iter().filter(|p| matches!(p.owner, Owner::Shared)))
-                }
-                Err(problem) => survey.unreadable.push(document.unreadable(&problem)),
+    fn look_at(
+        &self,
+        survey: &mut Survey,
+        document: &Document<'_>,
+        emit: &mut dyn FnMut((DocumentDigest, Vec<u8>)) -> bool,
+    ) -> Result<(), EngineError> {
+        let digest = document.digest(self.digester);
+        let kept = self.state.document(&digest)?.and_then(|bytes| DocumentRow::parse(&bytes));
+        if let Some(row) = kept {
+            survey.known += 1;
+            survey.add(&digest, &row);
+            for remark in &row.remarks {
+                survey.remark(remark.remark(document), document.is_of_rows());
             }
+            if row.is_shared()
+                && let Some(bytes) = document.read()?.bytes
+            {
+                self.take_shared(survey, document, &bytes);
+            }
+            return Ok(());
+        }
+        let content = document.read()?;
+        let mut remarks = content.remarks;
+        let row = match content.bytes.as_deref().map(fhir::outline) {
+            Some(Ok(outline)) => {
+                remarks.extend(outline.skipped.iter().map(|problem| document.remark(problem)));
+                Some(DocumentRow::new(&outline, self.lookup))
+            }
+            Some(Err(problem)) => {
+                remarks.push(document.remark(&problem));
+                None
+            }
+            // There is to be no record, unless it could not be read.
+            None => remarks.is_empty().then(DocumentRow::default),
+        };
+        if let Some(mut row) = row {
+            row.remarks = remarks.iter().map(|remark| KeptRemark::of(remark, document)).collect();
+            emit((digest, row.to_bytes()));
+            survey.add(&digest, &row);
+            if row.is_shared()
+                && let Some(bytes) = &content.bytes
+            {
+                self.take_shared(survey, document, bytes);
+            }
+        }
+        remarks.into_iter().for_each(|remark| survey.remark(remark, document.is_of_rows()));
+        Ok(())
+    }
+
+    fn take_shared(&self, survey: &mut Survey, document: &Document<'_>, bytes: &[u8]) {
+        match fhir::split(bytes, self.window) {
+            Ok(pieces) => {
+                survey.shared.extend(pieces.into_iter().filter(|p| matches!(p.owner, Owner::Shared)))
+            }
+            Err(problem) => survey.unreadable.push(document.remark(&problem).input),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Claimed, DocumentRow, Group, OwnerKey, Survey};
+    use super::{Claimed, DocumentRow, Group, IsNote, KeptRemark, OwnerKey, Survey};
     use jiff::civil::date;
     use lifeboat_clinical::fhir::TypeSet;
     use lifeboat_format::RecordKey;
@@ -381,6 +482,15 @@ mod tests {
             ],
             claims: vec![(key(2), key(1))],
             types: TypeSet::default(),
+            remarks: vec![
+                KeptRemark {
+                    is_note: IsNote::Yes,
+                    file: Some("T".into()),
+                    line: Some(3),
+                    reason: "why".into(),
+                },
+                KeptRemark { is_note: IsNote::No, file: None, line: None, reason: "why not".into() },
+            ],
         };
         let bytes = row.to_bytes();
         assert_eq!(DocumentRow::parse(&bytes), Some(row));

@@ -1,10 +1,10 @@
 //! The first pass as a whole: the source surveyed, its outlines kept, its fingerprint taken.
 
+use super::intake::{Intake, Missing};
 use super::report::{Progress, Stage};
-use super::source::Listing;
 use super::state::StateReader;
 use super::stream::stream;
-use super::survey::{Digester, RecordGroup, Survey, Surveying, type_bytes};
+use super::survey::{RecordGroup, Survey, Surveying, type_bytes};
 use super::{Engine, EngineError};
 use jiff::ToSpan as _;
 use jiff::civil::Date;
@@ -30,6 +30,8 @@ pub(super) struct Surveyed {
     pub(super) generation: [u8; 16],
     /// Digest of the source as a whole.
     pub(super) fingerprint: [u8; 16],
+    /// Whether patients whom the source no longer names may only be in what could not be read.
+    pub(super) inputs_missing: bool,
 }
 
 pub(super) fn practice_time_zone() -> TimeZone {
@@ -46,12 +48,12 @@ pub(super) fn day_window(today: Date) -> DayWindow {
 
 pub(super) fn survey(
     engine: &Engine,
-    listing: &Listing,
+    intake: &Intake,
     window: &DayWindow,
     progress: &dyn Progress,
 ) -> Result<Surveyed, EngineError> {
-    progress.stage(Stage::Survey, Some(listing.bytes));
-    let digester = Digester::new(engine.keys.host.digest_key());
+    progress.stage(Stage::Survey, Some(intake.bytes));
+    let digester = engine.digester();
     let lookup = &engine.keys.lookup;
     let reader = engine.state.read()?;
     let work = Surveying { state: &reader, digester, lookup, window };
@@ -61,16 +63,20 @@ pub(super) fn survey(
         Ok::<(), EngineError>(())
     };
     let advance = |bytes| progress.advance(bytes);
-    let mut streamed = stream(&listing.files, engine.threads(), &work, &advance, collect)?;
-    let mut survey = Survey::merge(std::mem::take(&mut streamed.states))?;
-    survey.unreadable.append(&mut streamed.unreadable);
+    let (states, read) = stream(&intake.input, engine.threads(), &work, &advance, collect)?.whole()?;
+    let mut survey = Survey::merge(states)?;
+    read.remarks.into_iter().chain(intake.remarks.iter().cloned()).for_each(|remark| survey.report(remark));
+    let inputs_missing = match intake.missing {
+        Missing::Perhaps => !survey.unreadable.is_empty(),
+        Missing::Nobody => false,
+    };
     keep_outlines(engine, &reader, &survey, &new)?;
     let groups = survey.groups(lookup, window);
     let shape = [&survey.shared_sum.to_le_bytes()[..], &type_bytes(&survey.supplied), &MAPPING.to_le_bytes()];
     let generation = digester.digest(&shape.concat());
     let whole = [&survey.sum.to_le_bytes()[..], &survey.unreadable.len().to_le_bytes(), &generation];
     let fingerprint = digester.digest(&whole.concat());
-    Ok(Surveyed { survey, groups, documents: streamed.documents, generation, fingerprint })
+    Ok(Surveyed { survey, groups, documents: read.documents, generation, fingerprint, inputs_missing })
 }
 
 /// Keeps the outlines of new documents; when most of those kept are of documents long gone, starts afresh.

@@ -4,9 +4,11 @@ mod judging;
 
 use super::{
     Acceptance, Engine, EngineError, EngineSettings, HostKey, HostKeys, NoProgress, Outcome, SnapshotReport,
+    Source, TableFeeds,
 };
 use jiff::{SignedDuration, Timestamp};
 use lifeboat_clinical::synth::Practice;
+use lifeboat_feeds::{Format, Rules};
 use lifeboat_format::{Identity, LookupKey, Recipient, RecordKind, SigningKey, SiteCode};
 use lifeboat_replica::{Access, Choice, SiteReader};
 use serde_json::{Value, json};
@@ -51,7 +53,9 @@ impl Site {
         let settings = EngineSettings {
             site: "A81001".parse().expect("a code"),
             site_name: "Test Surgery".into(),
-            source: self.folder.path().join("source"),
+            source: Source::Folder { path: self.folder.path().join("source"), format: Some(Format::FhirR4) },
+            rules: Rules::default(),
+            table_feeds: TableFeeds::default(),
             stable_after: Duration::ZERO,
             state_dir: self.folder.path().join("state"),
             expected_within: Duration::from_secs(900),

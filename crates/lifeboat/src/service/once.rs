@@ -5,6 +5,7 @@ use lifeboat_replica::{ErrorClass, ReplicateProgress};
 use serde::Serialize;
 
 use super::schedule::UNSETTLED_WAIT_MIN;
+use super::status::not_in_the_snapshot;
 use super::{
     Failure, Feed, FeedError, Fill, Newest, ServiceError, ServiceState, Site, Status, feed_of, new_status,
     save_unreadable,
@@ -130,7 +131,7 @@ impl Site {
         status.service = ServiceState::Stopped;
         status.newest = Some(Newest::of(snapshot));
         note_outcomes(&mut status, snapshot.log_size, outcomes);
-        let saved = save_unreadable(&self.config.state_dir, &self.host_key, &snapshot.unreadable)
+        let saved = save_unreadable(&self.config.state_dir, &self.host_key, &not_in_the_snapshot(snapshot))
             .and_then(|()| status.save(&self.config.state_dir));
         if let Err(error) = saved {
             events::status_not_written(&error);

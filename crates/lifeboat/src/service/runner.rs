@@ -13,7 +13,9 @@ use tokio::time::{Instant, Interval};
 
 use super::feed::{self, Fed, FeedOutcome};
 use super::schedule::Schedule;
-use super::status::{Failure, Newest, ReplicaStatus, ServiceState, Status, save_unreadable};
+use super::status::{
+    Failure, Newest, ReplicaStatus, ServiceState, Status, not_in_the_snapshot, save_unreadable,
+};
 use super::{ServiceError, Site, feed_of, new_status, systemd, watch};
 use crate::clock;
 use crate::config::{Config, ReplicaSettings};
@@ -240,7 +242,7 @@ impl Runner {
         self.newest.send_replace(report.log_size);
         systemd::status(&format!("log {} entries, {} patients", report.log_size, report.patients));
         let (state_dir, key) = (self.config.state_dir.clone(), self.host_key.clone());
-        let unreadable = report.unreadable.clone();
+        let unreadable = not_in_the_snapshot(report);
         let saved = tokio::task::spawn_blocking(move || save_unreadable(&state_dir, &key, &unreadable)).await;
         if let Ok(Err(error)) = saved {
             events::status_not_written(&error);
@@ -288,7 +290,7 @@ impl Runner {
         {
             return self.refuse(&error);
         }
-        if config.source.path != self.config.source.path {
+        if config.source.folder() != self.config.source.folder() {
             self._watcher = watcher(&config, self.bell.clone());
         }
         self.schedule.change(config.snapshot.interval, config.heartbeat());
@@ -415,8 +417,9 @@ async fn stop_feeders(feeders: Vec<Feeder>) {
     }
 }
 
+/// Watches the source, if it is a folder.
 fn watcher(config: &Config, bell: Arc<Notify>) -> Option<RecommendedWatcher> {
-    match watch::watch(&config.source.path, bell) {
+    match watch::watch(config.source.folder()?, bell) {
         Ok(watcher) => Some(watcher),
         Err(error) => {
             events::watch_failed(&error);

@@ -76,6 +76,9 @@ pub struct Newest {
     pub appointments: u64,
     /// Inputs that could not be read.
     pub unreadable: u64,
+    /// Batches of the source that were refused, so that their changes are not in the snapshot.
+    #[serde(default)]
+    pub refused_batches: u64,
 }
 
 /// An error with its time.
@@ -167,7 +170,8 @@ impl Newest {
             log_size: report.log_size,
             patients: report.patients,
             appointments: report.appointments,
-            unreadable: report.unreadable.len() as u64,
+            unreadable: report.unreadable_count(),
+            refused_batches: report.refused_batches.len() as u64,
         }
     }
 }
@@ -218,6 +222,17 @@ impl ReplicaStatus {
             failures: self.failures,
         }
     }
+}
+
+/// Returns what `status` names on this host: inputs that could not be read, and batches that were refused.
+pub(super) fn not_in_the_snapshot(report: &SnapshotReport) -> Vec<UnreadableInput> {
+    let refused = report.refused_batches.iter().map(|batch| UnreadableInput {
+        file: batch.name.clone(),
+        line: None,
+        reason: format!("the batch is refused: {}", batch.reason),
+        times: 1,
+    });
+    refused.chain(report.unreadable.iter().cloned()).collect()
 }
 
 /// Returns the status file of a state folder.
@@ -339,8 +354,12 @@ mod tests {
         assert_eq!(Status::load(folder.path()).expect("it is read"), Some(status));
 
         let key = HostKey::generate().expect("a key");
-        let inputs =
-            [UnreadableInput { file: "MARKER.json".into(), line: Some(3), reason: "cut short".into() }];
+        let inputs = [UnreadableInput {
+            file: "MARKER.json".into(),
+            line: Some(3),
+            reason: "cut short".into(),
+            times: 1,
+        }];
         save_unreadable(folder.path(), &key, &inputs).expect("it is written");
         let names = load_unreadable(folder.path(), &key).expect("it is read");
         assert_eq!((names[0].file.as_str(), names[0].line), ("MARKER.json", Some(3)));
