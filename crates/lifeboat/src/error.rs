@@ -204,7 +204,7 @@ impl From<SetupError> for CommandError {
             SetupError::Recipients(error) => error.into(),
             SetupError::Keys(error) => error.into(),
             SetupError::Engine(error) => error.into(),
-            error @ (SetupError::Excluded { .. } | SetupError::NotANumber { .. } | SetupError::NoPuller) => {
+            error @ (SetupError::Excluded { .. } | SetupError::NotANumber { .. }) => {
                 CommandError::SourceSettings(Box::new(error))
             }
         }
@@ -292,7 +292,9 @@ impl CommandError {
             CommandError::Exists { .. } => "nothing was changed; choose another place or move the file away",
             CommandError::OpenKit { .. } => "check the passphrase; capital letters, spaces and hyphens count",
             CommandError::AskPassphrase { .. } => "without a terminal, give `--passphrase-file FILE`",
-            CommandError::Write { .. } | CommandError::WriteFolder { .. } => "check that the folder exists, is writable and has room",
+            CommandError::Write { .. } | CommandError::WriteFolder { .. } => {
+                "check that the folder exists, is writable and has room"
+            }
             _ => return None,
         };
         Some(hint.to_owned())

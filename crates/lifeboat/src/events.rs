@@ -3,6 +3,7 @@
 //! INFO is what the service does, WARN went wrong and was recovered, ERROR means that a person must act. No event
 //! names a patient or a file of the source, since file names may.
 
+use crate::pull::PullReport;
 use std::error::Error;
 use std::time::Duration;
 
@@ -34,6 +35,26 @@ pub fn service_stopping() {
 /// The service has stopped; nothing is under way any more.
 pub fn service_stopped() {
     info!(event = "service.stopped", "stopped");
+}
+
+/// What is new on the FHIR server has been pulled.
+pub fn pulled(report: &PullReport) {
+    info!(
+        event = "source.pulled",
+        put = report.put,
+        removed = report.removed,
+        unreadable = report.unreadable,
+        unasked = report.unasked,
+        patients = report.patients,
+        files = report.parts,
+        requests = report.requests,
+        retries = report.retries,
+        bytes = report.bytes,
+        "source pulled"
+    );
+    for note in &report.notes {
+        info!(event = "source.note", "{note}");
+    }
 }
 
 /// A snapshot or a heartbeat is durable in the spool.

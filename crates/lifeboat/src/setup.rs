@@ -7,10 +7,15 @@ use lifeboat_clinical::nhs_number;
 use lifeboat_feeds::Rules;
 use lifeboat_format::{Passphrase, WORK_FACTOR_DEFAULT};
 
-use crate::config::{Config, RecipientList, RecipientsError, RulesSettings, SourceKind};
+use crate::config::{
+    Config, FhirAuth, FhirFetch, FhirMode, FhirSettings, RecipientList, RecipientsError, RulesSettings,
+    SourceKind,
+};
 use crate::engine::{Engine, EngineError, EngineSettings, Source, TableFeeds};
 use crate::feeds;
 use crate::keys::{self, KeysError};
+use crate::pull::{Fetch, PlainHttp, PullAuth, PullMode, PullSettings, SCOPE};
+use url::Url;
 
 /// Why an engine cannot be set up from a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +42,6 @@ pub enum SetupError {
         /// The line, from 1.
         line: usize,
     },
-    /// This program cannot pull from servers.
-    #[error("this program cannot pull from a FHIR server")]
-    NoPuller,
     /// The engine cannot be opened.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -59,13 +61,14 @@ pub fn engine_settings(config: &Config) -> Result<EngineSettings, SetupError> {
     let source = match &config.source.kind {
         SourceKind::Folder { path, format } => Source::Folder { path: path.clone(), format: *format },
         SourceKind::Command(settings) => Source::Command(settings.clone()),
-        SourceKind::FhirServer(_) => Source::Pulled(feeds::pulled_feed().ok_or(SetupError::NoPuller)?),
+        SourceKind::FhirServer(_) => Source::Pulled(feeds::pulled_feed()),
     };
     Ok(EngineSettings {
         site: config.site.code.clone(),
         site_name: config.site.name.clone(),
         source,
         rules: rules(&config.source.rules)?,
+        windows: config.source.windows,
         table_feeds: TableFeeds::new(table_feeds),
         stable_after: config.source.stable_after,
         state_dir: config.state_dir.clone(),
@@ -103,4 +106,82 @@ pub fn open_engine(config: &Config) -> Result<Engine, SetupError> {
     let settings = engine_settings(config)?;
     let keys = keys::load(&config.keys)?;
     Ok(Engine::open(settings, keys)?)
+}
+
+/// Why the settings of a FHIR server cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PullSettingsError {
+    /// An address is none.
+    #[error("`{setting}` is not an address")]
+    Address {
+        /// The setting.
+        setting: &'static str,
+        /// What is wrong with it.
+        source: url::ParseError,
+    },
+    /// The certificate authority's file cannot be read.
+    #[error("cannot read the certificate authority {}", path.display())]
+    Authority {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The proxy's address cannot be read.
+    #[error("cannot read the address of the proxy")]
+    Proxy(#[source] crate::keys::SecretError),
+}
+
+/// Returns how a FHIR server is pulled from.
+pub fn pull_settings(settings: &FhirSettings) -> Result<PullSettings, PullSettingsError> {
+    let address = |setting, text: &str| {
+        Url::parse(text).map_err(|source| PullSettingsError::Address { setting, source })
+    };
+    let mode = match &settings.mode {
+        FhirMode::Bulk { group } => PullMode::Bulk { group: group.clone() },
+        FhirMode::Search { fetch } => PullMode::Search {
+            fetch: match fetch {
+                FhirFetch::Offered => Fetch::Offered,
+                FhirFetch::Summary => Fetch::Summary,
+                FhirFetch::Everything => Fetch::Everything,
+                FhirFetch::Searches => Fetch::Searches,
+            },
+        },
+    };
+    let auth = match &settings.auth {
+        FhirAuth::None => PullAuth::None,
+        FhirAuth::Basic { username, password } => {
+            PullAuth::Basic { username: username.clone(), password: password.clone() }
+        }
+        FhirAuth::Bearer { token } => PullAuth::Bearer { token: token.clone() },
+        FhirAuth::Smart { client_id, private_key, key_id, token_url, scope } => PullAuth::Smart {
+            client_id: client_id.clone(),
+            key: private_key.clone(),
+            key_id: key_id.clone(),
+            token_url: token_url.as_deref().map(|text| address("source.fhir.token_url", text)).transpose()?,
+            scope: scope.clone().unwrap_or_else(|| SCOPE.to_owned()),
+        },
+    };
+    let mut pull = PullSettings::new(address("source.fhir.url", &settings.url)?, mode, auth);
+    if let Some(types) = &settings.types {
+        pull.types.clone_from(types);
+    }
+    pull.appointment_days = u16::try_from(settings.appointment_days).ok().filter(|days| *days > 0);
+    pull.full_every = settings.full_every;
+    if let Some(path) = &settings.ca_file {
+        let read = std::fs::read_to_string(path);
+        pull.ca_pem =
+            Some(read.map_err(|source| PullSettingsError::Authority { path: path.clone(), source })?);
+    }
+    if let Some(proxy) = &settings.proxy {
+        let text = proxy.read("proxy").map_err(PullSettingsError::Proxy)?;
+        pull.proxy = Some(text.trim().to_owned());
+    }
+    if settings.allow_http {
+        pull.plain_http = PlainHttp::Anywhere;
+    }
+    pull.limits.poll_max = settings.poll_max;
+    pull.limits.page_size = settings.page_size;
+    pull.limits.request_max = settings.timeout;
+    Ok(pull)
 }

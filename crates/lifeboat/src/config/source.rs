@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use lifeboat_clinical::record::Windows;
 use lifeboat_feeds::Format;
 use lifeboat_feeds::rules::{Confidential, DummyPatients};
 
@@ -31,6 +32,8 @@ pub struct SourceSettings {
     pub kind: SourceKind,
     /// Whom and what the copies leave out.
     pub rules: RulesSettings,
+    /// How far back the sections of records go.
+    pub windows: Windows,
     /// How long a file must not have changed before it is taken.
     pub stable_after: Duration,
     /// How long may pass between two scans although nothing seems to have changed.
@@ -188,6 +191,7 @@ pub(super) fn read(section: Section<'_>, folder: &Path) -> Option<SourceSettings
     let stable_after = section.duration("stable_after", 2 * SECOND, Duration::ZERO..=10 * MINUTE);
     let rescan = section.duration("rescan", 5 * MINUTE, SECOND..=DAY);
     let rules = read_rules(section.section("rules"), folder);
+    let windows = read_windows(section.section("windows"));
     let command = section.section("command");
     let fhir = section.section("fhir");
     if command.holds("program") && kind != Kind::Command {
@@ -210,7 +214,7 @@ pub(super) fn read(section: Section<'_>, folder: &Path) -> Option<SourceSettings
         }
     };
     section.finish();
-    Some(SourceSettings { kind: place?, rules, stable_after, rescan })
+    Some(SourceSettings { kind: place?, rules, windows, stable_after, rescan })
 }
 
 fn read_format(section: &Section<'_>, kind: Kind) -> Option<Format> {
@@ -242,6 +246,27 @@ fn read_rules(section: Section<'_>, folder: &Path) -> RulesSettings {
     let excluded = section.text("excluded_patients_file").map(|file| folder.join(file));
     section.finish();
     RulesSettings { confidential, dummy_patients, excluded_patients_file: excluded }
+}
+
+/// The longest window, in months: longer than anybody lives.
+const WINDOW_MONTHS_MAX: u32 = 1_500;
+
+fn read_windows(section: Section<'_>) -> Windows {
+    let months = |name: &str, usual: u16| {
+        let months = section.number(name, 1..=WINDOW_MONTHS_MAX);
+        months.and_then(|months| u16::try_from(months).ok()).unwrap_or(usual)
+    };
+    let usual = Windows::default();
+    let windows = Windows {
+        past_medication: months("past_medication_months", usual.past_medication),
+        encounters: months("encounters_months", usual.encounters),
+        results: months("results_months", usual.results),
+        observations: months("observations_months", usual.observations),
+        referrals: months("referrals_months", usual.referrals),
+        other_items: months("other_items_months", usual.other_items),
+    };
+    section.finish();
+    windows
 }
 
 fn read_command(section: Section<'_>, format: Format) -> Option<CommandSettings> {

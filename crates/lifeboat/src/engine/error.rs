@@ -6,6 +6,8 @@ use super::rows::RowsError;
 use super::source::SourceError;
 use super::spill::SpillError;
 use super::state::StateError;
+use crate::pull::PullError;
+use crate::setup::PullSettingsError;
 use lifeboat_feeds::Format;
 use lifeboat_feeds::recognise::NotRecognised;
 use lifeboat_format::{BuildIndexError, DictionaryError, EpochError, ObjectKey, SealError, SiteError};
@@ -83,9 +85,15 @@ pub enum EngineError {
         /// Whether they were there, and damaged.
         damaged: bool,
     },
-    /// Nothing has been pulled yet.
-    #[error("nothing has been pulled from the source yet")]
+    /// Nothing has been pulled yet, or not all of it.
+    #[error("nothing whole has been pulled from the source yet")]
     NothingPulled,
+    /// The FHIR server could not be pulled from.
+    #[error("cannot pull from the FHIR server")]
+    Pull(#[source] Box<PullError>),
+    /// The settings of the FHIR server cannot be used.
+    #[error("cannot use the settings of the FHIR server")]
+    PullSettings(#[source] Box<PullSettingsError>),
     /// Grouping failed.
     #[error(transparent)]
     Spill(#[from] SpillError),
@@ -162,6 +170,8 @@ impl EngineError {
             | Self::NothingHeld
             | Self::Runtime(_)
             | Self::Spill(_) => ErrorClass::Operator,
+            Self::Pull(error) => error.class(),
+            Self::PullSettings(_) => ErrorClass::Operator,
             Self::Spool(error) => error.class(),
             Self::SpoolDamaged { .. } => ErrorClass::Corrupt,
             Self::Seal(_)
@@ -185,6 +195,8 @@ impl EngineError {
                 "stop the service first (`systemctl stop lifeboat`) and start it again afterwards, or let it take the snapshot"
             }
             Self::NothingHeld => "`lifeboat gate show` says what there is",
+            Self::Pull(error) => return error.hint(),
+            Self::PullSettings(_) => "check the section `[source.fhir]` and the files that it names",
             Self::Source(SourceError::Unsettled { .. } | SourceError::Moved { .. }) => {
                 "let the exporter finish, or have it write elsewhere and rename the finished file into the folder"
             }

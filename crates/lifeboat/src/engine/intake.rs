@@ -209,7 +209,9 @@ fn run(
 /// Looks at the rows that a puller has brought.
 fn pulled(engine: &mut Engine, feed: &'static dyn TableFeed) -> Result<Intake, EngineError> {
     let (threads, rules) = (engine.threads(), engine.settings.rules.clone());
-    let source_time = engine.pulled;
+    let pulled = engine.pulled.clone();
+    let (source_time, unreadable) =
+        pulled.map_or((None, Vec::new()), |pulled| (Some(pulled.as_of), pulled.unreadable));
     let store = row_store(engine, feed)?;
     if store.head()?.is_none() {
         return Err(EngineError::NothingPulled);
@@ -220,7 +222,7 @@ fn pulled(engine: &mut Engine, feed: &'static dyn TableFeed) -> Result<Intake, E
         feed: format!("{}-server", feed.format()),
         source_time,
         bytes: 0,
-        remarks: Vec::new(),
+        remarks: unreadable.into_iter().map(|input| Remark { is_note: IsNote::No, input }).collect(),
         refused: Vec::new(),
         missing: Missing::Nobody,
     })

@@ -64,7 +64,8 @@ impl Job<'_> {
         if plan.wanted.is_empty() {
             return Ok(dictionary);
         }
-        let profile = FeedProfile { supplied: self.surveyed.survey.supplied, ..FeedProfile::default() };
+        let windows = self.engine.settings.windows;
+        let profile = FeedProfile { supplied: self.surveyed.survey.supplied, windows };
         let mut shared = SharedResources::default();
         self.surveyed.survey.shared.iter().cloned().for_each(|piece| {
             // One without an id can be referred to by nobody.

@@ -216,7 +216,7 @@ impl Facts<'_> {
             source_time: self.report.source_time,
             released: false,
             documents: self.report.documents,
-            unreadable: self.report.unreadable.len() as u64,
+            unreadable: self.report.unreadable_count(),
             patients: totals.patients,
             // Where everything is sealed anew, nobody knows what differs.
             moved: if self.basis.anew { 0 } else { moved },

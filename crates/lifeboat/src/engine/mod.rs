@@ -36,19 +36,20 @@ mod stream;
 mod survey;
 mod survey_pass;
 
-pub use decision::{Carry, Decision, RULING_BYTES_MAX, Ruling, RulingError};
 pub use command::{CommandError, CommandSettings};
+pub use decision::{Carry, Decision, RULING_BYTES_MAX, Ruling, RulingError};
 pub use error::EngineError;
 pub use host_key::{HostKey, HostKeyError};
 pub use report::{
     HeldReason, NoProgress, Outcome, Progress, RefusedBatch, SnapshotReport, Stage, UnreadableInput,
 };
 pub use rows::{RowsError, StoreSink};
-pub use source::SourceError;
+pub use source::{SourceError, SourceFiles};
 pub use state::StateError;
 
 use history::History;
 use jiff::Timestamp;
+use lifeboat_clinical::record::Windows;
 use lifeboat_feeds::{Format, Rules, TableFeed};
 use lifeboat_format::{LookupKey, Passphrase, Recipient, SigningKey, SiteCode};
 use lifeboat_replica::Reader;
@@ -71,6 +72,8 @@ pub struct EngineSettings {
     pub source: Source,
     /// What the site decides about whom and what its copies hold.
     pub rules: Rules,
+    /// How far back the sections of its records go.
+    pub windows: Windows,
     /// The table feeds that there are.
     pub table_feeds: TableFeeds,
     /// How long a file must have been left alone before it is read.
@@ -165,6 +168,15 @@ pub enum Acceptance {
     },
 }
 
+/// What a puller said of the rows that it brought.
+#[derive(Debug, Clone)]
+struct Pulled {
+    /// When the server had them.
+    as_of: Timestamp,
+    /// What of it could not be read.
+    unreadable: Vec<UnreadableInput>,
+}
+
 /// Takes snapshots of one site into its spool.
 pub struct Engine {
     settings: EngineSettings,
@@ -174,7 +186,7 @@ pub struct Engine {
     /// Opened when they are first needed.
     rows: Option<RowStore>,
     /// As of when a puller brought its rows.
-    pulled: Option<Timestamp>,
+    pulled: Option<Pulled>,
     /// Held as long as the engine lives.
     _lock: File,
 }

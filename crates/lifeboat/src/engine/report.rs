@@ -11,6 +11,8 @@ use std::collections::BTreeMap;
 pub enum Stage {
     /// Listing the source.
     List,
+    /// Asking the source's server for what is new; counted in resources.
+    Pull,
     /// Bringing the rows of new batches to those that are kept, or running the command; counted in bytes.
     Intake,
     /// Reading the source and finding what changed; counted in bytes.

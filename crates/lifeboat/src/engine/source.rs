@@ -325,6 +325,78 @@ fn is_passed_over(path: &Path) -> bool {
     name.starts_with('.') || UNFINISHED.iter().any(|ending| name.ends_with(ending))
 }
 
+/// The files of a source for somebody who only looks: nothing is waited for and nothing is kept.
+pub struct SourceFiles {
+    listing: Listing,
+    facts: Vec<FileFacts>,
+}
+
+impl std::fmt::Debug for SourceFiles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SourceFiles").field("files", &self.facts.len()).finish_non_exhaustive()
+    }
+}
+
+impl SourceFiles {
+    /// Lists a folder, or a file that stands for itself, with the entries of archives.
+    ///
+    /// # Errors
+    /// [`SourceError::Unreadable`], [`SourceError::TooManyFiles`].
+    pub fn of(path: &Path) -> Result<Self, SourceError> {
+        let unreadable = |source| SourceError::Unreadable { path: path.into(), source };
+        let metadata = fs::metadata(path).map_err(unreadable)?;
+        let mut listing = if metadata.is_dir() {
+            list(path, Timestamp::MAX, Duration::ZERO)?
+        } else {
+            let mut listing = Listing::default();
+            let folder = path.parent().unwrap_or(Path::new(""));
+            listing.take(folder, path.to_owned(), &metadata);
+            listing
+        };
+        listing.open_archives();
+        let facts =
+            listing.files.iter().map(|file| FileFacts { path: file.relative.clone(), bytes: file.bytes() });
+        let facts = facts.collect();
+        Ok(Self { listing, facts })
+    }
+
+    /// Returns what cannot be read at all.
+    pub fn unreadable(&self) -> &[UnreadableInput] {
+        &self.listing.unreadable
+    }
+}
+
+impl ReadHead for SourceFiles {
+    fn head(&self, file: usize, bytes_max: usize) -> io::Result<Vec<u8>> {
+        let mut head = Vec::new();
+        let file = self.listing.files.get(file).ok_or(io::ErrorKind::NotFound)?;
+        FileOpener::default()
+            .open(file)
+            .map_err(io::Error::other)?
+            .take(bytes_max as u64)
+            .read_to_end(&mut head)?;
+        Ok(head)
+    }
+}
+
+impl lifeboat_feeds::inspect::SourceFiles for SourceFiles {
+    fn files(&self) -> &[FileFacts] {
+        &self.facts
+    }
+
+    fn open(&self, file: usize) -> io::Result<Box<dyn Read + '_>> {
+        let file = self.listing.files.get(file).ok_or(io::ErrorKind::NotFound)?;
+        match &file.entry {
+            None => Ok(Box::new(File::open(&file.path)?)),
+            Some(place) => {
+                let entries = open_archive(&place.parts).map_err(io::Error::other)?;
+                let entry = entries.into_entry(place.entry);
+                Ok(Box::new(entry.map_err(|problem| io::Error::other(problem.reason.to_string()))?))
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{SourceError, list};

@@ -72,7 +72,9 @@ pub(super) fn survey(
     };
     keep_outlines(engine, &reader, &survey, &new)?;
     let groups = survey.groups(lookup, window);
-    let shape = [&survey.shared_sum.to_le_bytes()[..], &type_bytes(&survey.supplied), &MAPPING.to_le_bytes()];
+    let windows = serde_json::to_vec(&engine.settings.windows).expect("numbers are always JSON");
+    let mapping = MAPPING.to_le_bytes();
+    let shape = [&survey.shared_sum.to_le_bytes()[..], &type_bytes(&survey.supplied), &mapping, &windows];
     let generation = digester.digest(&shape.concat());
     let whole = [&survey.sum.to_le_bytes()[..], &survey.unreadable.len().to_le_bytes(), &generation];
     let fingerprint = digester.digest(&whole.concat());

@@ -7,6 +7,7 @@ use super::{
     Source, TableFeeds,
 };
 use jiff::{SignedDuration, Timestamp};
+use lifeboat_clinical::record::Windows;
 use lifeboat_clinical::synth::Practice;
 use lifeboat_feeds::{Format, Rules};
 use lifeboat_format::{Identity, LookupKey, Recipient, RecordKind, SigningKey, SiteCode};
@@ -55,6 +56,7 @@ impl Site {
             site_name: "Test Surgery".into(),
             source: Source::Folder { path: self.folder.path().join("source"), format: Some(Format::FhirR4) },
             rules: Rules::default(),
+            windows: Windows::default(),
             table_feeds: TableFeeds::default(),
             stable_after: Duration::ZERO,
             state_dir: self.folder.path().join("state"),

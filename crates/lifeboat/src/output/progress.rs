@@ -81,6 +81,7 @@ impl Progress for Bars {
     fn stage(&self, stage: Stage, total: Option<u64>) {
         let (title, unit) = match stage {
             Stage::List => ("looking at the source", Unit::Count),
+            Stage::Pull => ("asking the server", Unit::Count),
             Stage::Intake => ("taking in what is new", Unit::Bytes),
             Stage::Survey => ("reading the source", Unit::Bytes),
             Stage::Seal => ("sealing records", Unit::Count),

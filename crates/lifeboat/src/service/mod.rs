@@ -12,6 +12,7 @@ mod runner;
 mod schedule;
 mod status;
 mod systemd;
+mod take;
 mod watch;
 
 #[cfg(test)]

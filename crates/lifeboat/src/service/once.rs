@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::schedule::UNSETTLED_WAIT_MIN;
 use super::status::not_in_the_snapshot;
+use super::take::take_snapshot;
 use super::{
     Failure, Feed, FeedError, Fill, Newest, ServiceError, ServiceState, Site, Status, feed_of, new_status,
     save_unreadable,
@@ -87,12 +88,12 @@ impl Site {
         acceptance: &Acceptance,
         bars: &Bars,
     ) -> Result<SnapshotReport, EngineError> {
-        let engine = &mut self.engine;
+        let (engine, config) = (&mut self.engine, &self.config);
         let mut take =
-            || tokio::task::block_in_place(|| engine.take_snapshot(clock::now(), acceptance, bars));
+            || tokio::task::block_in_place(|| take_snapshot(engine, config, clock::now(), acceptance, bars));
         for _ in 0..UNSETTLED_WAITS_MAX {
             match take() {
-                Err(error) if error.class() == ErrorClass::Transient => {
+                Err(error @ EngineError::Source(_)) if error.class() == ErrorClass::Transient => {
                     tokio::time::sleep(self.config.source.stable_after.max(UNSETTLED_WAIT_MIN)).await;
                 }
                 taken => return taken,

@@ -16,6 +16,7 @@ use super::schedule::Schedule;
 use super::status::{
     Failure, Newest, ReplicaStatus, ServiceState, Status, not_in_the_snapshot, save_unreadable,
 };
+use super::take::take_snapshot;
 use super::{ServiceError, Site, feed_of, new_status, systemd, watch};
 use crate::clock;
 use crate::config::{Config, ReplicaSettings};
@@ -197,7 +198,7 @@ impl Runner {
         let config = self.config.clone();
         let work = tokio::task::spawn_blocking(move || {
             take_up_recipients(&mut engine, &config);
-            let result = engine.take_snapshot(now, &Acceptance::ByGate, &NoProgress);
+            let result = take_snapshot(&mut engine, &config, now, &Acceptance::ByGate, &NoProgress);
             (engine, result)
         });
         tokio::spawn(async move {

@@ -39,7 +39,11 @@ impl Report for Written {
 
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         let files = count_text(self.files, "file");
-        let what = if self.order.delta == 0 { "full extract".to_owned() } else { format!("delta {}", self.order.delta) };
+        let what = if self.order.delta == 0 {
+            "full extract".to_owned()
+        } else {
+            format!("delta {}", self.order.delta)
+        };
         writeln!(
             out,
             "Wrote the {what} of a made-up practice ({}, seed {}, {}) to {}: {files}, {}.",
@@ -138,7 +142,10 @@ impl Sink for Folder {
     fn file(&mut self, path: &str) -> io::Result<Box<dyn Write>> {
         let is_below = Path::new(path).components().all(|part| matches!(part, Component::Normal(_)));
         if !is_below {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a file of an extract lies below its folder"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "a file of an extract lies below its folder",
+            ));
         }
         let target = unfinished(&self.root.join(path));
         if let Some(parent) = target.parent() {
