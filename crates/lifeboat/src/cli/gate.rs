@@ -264,15 +264,17 @@ impl Report for DecidedReport {
     fn human(&self, out: &mut dyn Write) -> io::Result<()> {
         let decision = &self.done.decision;
         let (held, patients) = (decision.held.sequence, count_text(decision.held.counts.patients, "patient"));
-        let would = if self.carry == Carry::Nothing { "Would have " } else { "" };
+        if self.carry == Carry::Nothing {
+            writeln!(out, "Dry run: nothing was changed. Without `--dry-run`:")?;
+        }
         match (self.verdict, decision.now_accepted) {
             (Verdict::Release, Some(sequence)) => writeln!(
                 out,
-                "{would}Released snapshot {held} ({patients}): readers see it as snapshot {sequence} from now on."
+                "Released snapshot {held} ({patients}): readers see it as snapshot {sequence} from now on."
             )?,
             _ => writeln!(
                 out,
-                "{would}Rejected snapshot {held} ({patients}): readers go on seeing {}.",
+                "Rejected snapshot {held} ({patients}): readers go on seeing {}.",
                 decision.accepted.as_ref().map_or_else(
                     || "it with a warning, because no other exists".to_owned(),
                     |accepted| format!("snapshot {}", accepted.sequence)

@@ -138,6 +138,11 @@ pub(crate) struct Judged {
 }
 
 impl Judged {
+    /// Whether the snapshot may not be opened by default.
+    pub(super) fn is_held(&self) -> bool {
+        self.gate.verdict == Verdict::Held
+    }
+
     /// The reasons of a held snapshot, for the report.
     pub(super) fn held_reasons(&self) -> Vec<HeldReason> {
         let reason =

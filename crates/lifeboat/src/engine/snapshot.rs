@@ -11,7 +11,7 @@ use super::state::{HeldSource, SiteState};
 use super::survey_pass::{Surveyed, day_window, practice_time_zone, survey};
 use super::{Acceptance, Engine, EngineError};
 use jiff::Timestamp;
-use lifeboat_format::{Dictionary, Verdict};
+use lifeboat_format::Dictionary;
 use std::collections::BTreeMap;
 
 pub(super) fn take(
@@ -46,12 +46,8 @@ pub(super) fn take(
         return heartbeat(engine, report, false);
     }
     let base = job.fold(&mut ledger, dictionary.is_some())?;
-    let judged = Facts { basis: &basis, ledger: &ledger, report: &report, surveyed: &surveyed }.judge(
-        &engine.history,
-        plan.patients_gone,
-        acceptance,
-    )?;
-    let is_held = judged.gate.verdict == Verdict::Held;
+    let facts = Facts { basis: &basis, ledger: &ledger, report: &report, surveyed: &surveyed };
+    let judged = facts.judge(&engine.history, plan.patients_gone, acceptance)?;
     progress.stage(Stage::Publish, None);
     let request = publish::Request {
         now,
@@ -68,7 +64,7 @@ pub(super) fn take(
     };
     let published = publish::publish(&mut engine.history, &engine.settings, &ledger, &request)?;
     finish_report(&mut report, &ledger, &published, &judged);
-    if is_held {
+    if judged.is_held() {
         drop(ledger);
         drop(writer);
         remember_held(engine, &basis.site, &surveyed, published.manifest)?;
@@ -192,8 +188,7 @@ fn finish_report(
     judged: &Judged,
 ) {
     let (totals, changes) = (ledger.totals(), ledger.changes());
-    report.outcome =
-        Outcome::Snapshot { sequence: published.sequence, held: judged.gate.verdict == Verdict::Held };
+    report.outcome = Outcome::Snapshot { sequence: published.sequence, held: judged.is_held() };
     report.held_reasons = judged.held_reasons();
     report.log_size = published.log_size;
     report.patients = totals.patients;
