@@ -5,6 +5,7 @@ mod corpus;
 mod crash;
 mod demo;
 mod end_to_end;
+mod feeds;
 mod fhir_server;
 mod held;
 mod keyless_verify;

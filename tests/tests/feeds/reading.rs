@@ -83,7 +83,7 @@ fn page(view: &PatientView) -> Page {
     for section in &view.sections {
         let state = vec![row(&[("state", section.state.code())])];
         page.insert(format!("{} state", section.id), state);
-        page.insert(section.id.to_string(), section.tables.iter().flat_map(rows).collect());
+        page.insert(section.id.to_string(), section.tables.iter().flat_map(table_rows).collect());
     }
     page
 }
@@ -104,7 +104,7 @@ fn allergy_header(header: &AllergyHeader) -> Vec<Row> {
     rows
 }
 
-fn rows(table: &TableView) -> impl Iterator<Item = Row> + '_ {
+fn table_rows(table: &TableView) -> impl Iterator<Item = Row> + '_ {
     table.rows.iter().map(|read| {
         let cells = table.columns.iter().zip(&read.cells);
         let said = cells.filter(|(_, cell)| !cell.text.is_empty());

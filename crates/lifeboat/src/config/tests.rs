@@ -166,14 +166,36 @@ fn every_default_that_the_sample_shows_is_accepted_when_it_is_uncommented() {
         state: "/var/lib/lifeboat".into(),
         replicas: vec![("cloud".into(), "s3://bucket/site".into())],
     };
+    for (kind, left_alone) in [
+        ("folder", ["[source.command]", "[source.fhir]"]),
+        ("command", ["[source.fhir]", ""]),
+        ("fhir-server", ["[source.command]", ""]),
+    ] {
+        let text = uncommented(&sample(&values), &left_alone);
+        let text = text.replace("kind = \"folder\"", &format!("kind = \"{kind}\""));
+        let text = if kind == "folder" { text } else { text.replace("format = \"auto\"", "format = \"fhir-r4\"") };
+        // Of the settings that exclude each other the first stays.
+        let text = if kind == "fhir-server" { text.replace("\ngroup = ", "\n# group = ") } else { text };
+        let config = parse(&text).expect("every shown default is accepted");
+        assert_eq!(config.snapshot.threads, Some(2), "{kind}");
+        assert!(config.keys.passphrase.is_some(), "{kind}");
+    }
+}
+
+/// Returns the sample with every setting in force, but for those of some sections.
+fn uncommented(sample: &str, left_alone: &[&str]) -> String {
     let is_setting = |line: &str| SETTINGS.iter().any(|s| line.starts_with(&format!("# {} = ", s.key)));
-    let all: Vec<String> = sample(&values)
-        .lines()
-        .map(|line| if is_setting(line) { line[2..].to_owned() } else { line.to_owned() })
-        .collect();
-    let config = parse(&all.join("\n")).expect("every shown default is accepted");
-    assert_eq!(config.snapshot.threads, Some(2));
-    assert!(config.keys.passphrase.is_some());
+    let mut section = "";
+    let mut lines = Vec::new();
+    for line in sample.lines() {
+        let header = line.trim_start_matches("# ");
+        if header.starts_with('[') && header.ends_with(']') {
+            section = header;
+        }
+        let is_wanted = is_setting(line) && !left_alone.contains(&section);
+        lines.push(if is_wanted { &line[2..] } else { line });
+    }
+    lines.join("\n")
 }
 
 #[test]
