@@ -1,0 +1,1 @@
+//! Rows and files that lie, break, or name nothing.

@@ -1,0 +1,1 @@
+//! Tables as the versions of the extract write them.
