@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Procedure,
     /// Something in the family.
     Family,
+    /// Tobacco and alcohol.
+    Social,
     /// The upper value of a blood pressure.
     Systolic,
     /// The lower value of a blood pressure.
@@ -81,6 +83,19 @@ const OTHER_WORDS: &[&str] = &[
 /// CTV3 and SNOMED CT codes of the two values of a blood pressure.
 const SYSTOLIC: &[&str] = &["2469.", "271649006", "72313002"];
 const DIASTOLIC: &[&str] = &["246A.", "271650006", "1091811000000102"];
+/// SNOMED CT and beginnings of CTV3 codes of tobacco (`137`) and alcohol (`136`).
+const SNOMED_SOCIAL: &[&str] = &[
+    "77176002",
+    "8517006",
+    "266919005",
+    "266927001",
+    "365981007",
+    "230056004",
+    "160573003",
+    "228273003",
+    "1082641000000106",
+];
+const CTV3_SOCIAL: &[&str] = &["136", "137"];
 /// SNOMED CT: operations that general practice records most.
 const SNOMED_PROCEDURES: &[&str] = &[
     "80146002",
@@ -118,9 +133,6 @@ const SNOMED_BODY: &[&str] = &[
     "86290005",
     "276361009",
     "75367002",
-    "1082641000000106",
-    "228273003",
-    "230056004",
 ];
 /// Units in which bodies are measured rather than samples.
 const BODY_UNITS: &[&str] = &[
@@ -180,6 +192,8 @@ pub(super) fn kind(row: RowRef<'_>) -> Kind {
         Kind::Family
     } else if begins(CTV3_PROCEDURES) || is(SNOMED_PROCEDURES) {
         Kind::Procedure
+    } else if is(SNOMED_SOCIAL) || begins(CTV3_SOCIAL) {
+        Kind::Social
     } else if is(SYSTOLIC) {
         Kind::Systolic
     } else if is(DIASTOLIC) {

@@ -52,6 +52,7 @@ pub(super) fn add(draft: &mut Draft<'_>, rows: &UnitRows) {
                 Some(diastolic) => add_blood_pressure(draft, row, *diastolic),
                 None => add_observation(draft, row, Some("vital-signs")),
             },
+            Kind::Social => add_observation(draft, row, Some("social-history")),
             Kind::Diastolic => add_observation(draft, row, Some("vital-signs")),
             Kind::Entry | Kind::Allergy => add_observation(draft, row, None),
         }

@@ -45,7 +45,9 @@ fn add_immunisation(draft: &mut Draft<'_>, row: RowRef<'_>) {
     });
     let dose = row.text("Dose").map(|dose| format!("Dose: {dose}"));
     let area = row.text("VaccAreaCode").map(|area| format!("Area code: {area}"));
-    let stated = status.as_deref().filter(|_| is_given).map(|status| format!("Status: {status}"));
+    let says_given = status.as_deref().is_some_and(|status| status.eq_ignore_ascii_case("given"));
+    let stated =
+        status.as_deref().filter(|_| is_given && !says_given).map(|status| format!("Status: {status}"));
     let unread = [&when, &recorded, &expires].map(|when| when.unread.as_deref());
     let texts = [dose.as_deref(), stated.as_deref(), area.as_deref()].into_iter().chain(unread);
     let place = |draft: &mut Draft<'_>, column| {

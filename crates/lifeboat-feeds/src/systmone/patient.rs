@@ -89,8 +89,8 @@ fn add_person(draft: &mut Draft<'_>, id: &str, row: RowRef<'_>, rows: &UnitRows)
     let speaks = draft.words(PATIENT, row, "SpeaksEnglish").filter(|word| !word.eq_ignore_ascii_case("yes"));
     extension.extend(speaks.map(|word| said("speaks-english", word)));
     extension.extend(record_status(draft, rows));
-    let given = ["FirstName", "MiddleNames"].into_iter().filter_map(|column| row.text(column));
-    let given: Vec<&str> = given.flat_map(str::split_whitespace).collect();
+    let middle = row.text("MiddleNames").into_iter().flat_map(str::split_whitespace);
+    let given: Vec<&str> = row.text("FirstName").into_iter().chain(middle).collect();
     let email = row.text("EmailAddress").map(|value| json!({"system": "email", "value": value}));
     let telephones: Vec<Value> =
         rows.rows(PATIENT_CONTACT_DETAILS).filter_map(|row| telephone(draft, row)).collect();
@@ -103,7 +103,7 @@ fn add_person(draft: &mut Draft<'_>, id: &str, row: RowRef<'_>, rows: &UnitRows)
         "id": id,
         "extension": extension,
         "identifier": identifiers(row),
-        "active": is_dead || !is_left,
+        "active": !is_left,
         "name": [
             {
                 "use": "official",

@@ -140,7 +140,11 @@ fn add_special_note(draft: &mut Draft<'_>, row: RowRef<'_>) {
         return;
     }
     let kind = row.text("Type");
-    let text = [kind, row.text("Note")].into_iter().flatten().collect::<Vec<_>>().join(" \u{2013} ");
+    let note = row.text("Note");
+    // Notes often begin with what they are about.
+    let lower = note.unwrap_or_default().to_lowercase();
+    let title = kind.filter(|kind| !lower.contains(&kind.to_lowercase()));
+    let text = title.into_iter().chain(note).collect::<Vec<_>>().join(" \u{2013} ");
     let text = if text.is_empty() { "Special note" } else { &text };
     let author = draft.profile(row, "IDProfileEnteredBy");
     let resource = json!({

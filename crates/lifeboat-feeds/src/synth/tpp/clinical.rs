@@ -1,9 +1,14 @@
 //! What is recorded about a patient, as rows.
 
+use jiff::Span;
+use jiff::civil::Date;
 use serde_json::Value;
 
 use super::lists::number_of;
 use super::rows::{Rows, date, first, id_of, term, text, yes_or_no};
+
+/// How many days lie between the issues of a repeat.
+const ISSUED_EVERY_DAYS: i64 = 28;
 
 impl Rows<'_> {
     /// Adds a drug sensitivity, or an allergy among the coded entries.
@@ -102,8 +107,10 @@ impl Rows<'_> {
         self.put("SRRepeatTemplate", &id, &cells);
         for number in 0..issues {
             let mut cells = common.to_vec();
+            let before = last.map(|last| last.saturating_sub(Span::new().days(ISSUED_EVERY_DAYS * number)));
+            let issued = before.map(|day| date(&Value::from(day.to_string()))).unwrap_or_default();
             cells.extend([
-                ("DateMedicationStart", last.clone()),
+                ("DateMedicationStart", issued),
                 ("IsRepeatMedication", yes_or_no(true)),
                 ("IDRepeatTemplate", id.clone()),
             ]);
@@ -272,15 +279,15 @@ fn measured(quantity: &Value) -> Vec<(&'static str, String)> {
 }
 
 /// Returns how often a repeat was issued, when last, and when it is to be reviewed.
-fn issues(medicine: &Value) -> (u64, String, String) {
+fn issues(medicine: &Value) -> (i64, Option<Date>, String) {
     let parts = |part: &Value| part["extension"].as_array().cloned().unwrap_or_default();
     let extensions = parts(medicine);
     let named = |extensions: &[Value], name: &str| {
         extensions.iter().find(|one| text(&one["url"]).contains(name)).cloned().unwrap_or_default()
     };
     let information = parts(&named(&extensions, "RepeatInformation"));
-    let count = named(&information, "numberOfPrescriptionsIssued")["valueUnsignedInt"].as_u64().unwrap_or(0);
+    let count = named(&information, "numberOfPrescriptionsIssued")["valueUnsignedInt"].as_i64().unwrap_or(0);
     let review = date(&named(&information, "authorisationExpiryDate")["valueDateTime"]);
-    let last = date(&named(&extensions, "LastIssuedDate")["valueDateTime"]);
+    let last = text(&named(&extensions, "LastIssuedDate")["valueDateTime"]).parse().ok();
     (count, last, review)
 }

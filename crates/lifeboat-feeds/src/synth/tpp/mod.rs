@@ -179,6 +179,12 @@ fn windows_1252(character: char) -> u8 {
     }
 }
 
+/// Says whether the extract's encoding has a character.
+#[cfg(test)]
+pub(crate) fn can_write(character: char) -> bool {
+    character == '?' || windows_1252(character) != b'?'
+}
+
 fn manifest(order: &Order, sink: &mut dyn Sink, until: &str, from: &str, names: &[&str]) -> io::Result<()> {
     let mut file = sink.file(&format!("{until}/SRManifest.csv"))?;
     file.write_all(&row(["FileName", "IsDelta", "IsReference", "DateExtractFrom", "DateExtractTo"]))?;

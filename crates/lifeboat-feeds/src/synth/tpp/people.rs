@@ -62,16 +62,21 @@ impl Rows<'_> {
 
     fn registration(&mut self, patient: &Value) {
         let id = self.patient.clone();
-        let is_left = patient["active"] == Value::Bool(false) && patient["deceasedDateTime"].is_null();
+        let is_left = patient["active"] == Value::Bool(false);
         let since = date(&patient["meta"]["lastUpdated"]);
-        let ended = if is_left { since.clone() } else { String::new() };
+        let died = date(&patient["deceasedDateTime"]);
+        let ended = match (is_left, died.is_empty()) {
+            (false, _) => String::new(),
+            (true, true) => since.clone(),
+            (true, false) => died,
+        };
         let extensions = patient["extension"].as_array().into_iter().flatten();
         let pharmacy =
             extensions.map(|one| text(&one["valueReference"]["display"])).find(|name| !name.is_empty());
         let practice = self.lists.organisation(&text(&patient["managingOrganization"]["display"]));
         let cells = [
             ("DateRegistration", since.clone()),
-            ("DateDeRegistration", ended.clone()),
+            ("DateDeRegistration", ended),
             ("RegistrationStatus", "GMS".to_owned()),
             ("PreferredPharmacy", pharmacy.unwrap_or_default()),
             ("IDOrganisation", practice.clone()),
