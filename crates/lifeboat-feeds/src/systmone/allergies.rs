@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::codes::{self, Kind};
+use super::codes::{self, Coded, Kind};
 use super::draft::{Draft, number, record_id, said_on};
 use super::entries::{episode, value_text, words};
 use super::tables::{CODE, DRUG_SENSITIVITY, MEDICATION_READ_CODE_DETAILS};
@@ -11,9 +11,10 @@ use crate::r4::{CTV3, SNOMED, coding, concept, hl7, notes};
 use crate::rows::{RowRef, UnitRows};
 
 /// Adds everything that is an allergy.
-pub(super) fn add(draft: &mut Draft<'_>, rows: &UnitRows) {
+pub(super) fn add(draft: &mut Draft<'_>, rows: &UnitRows, coded: &[Coded<'_>]) {
     rows.rows(DRUG_SENSITIVITY).for_each(|row| add_drug_sensitivity(draft, row));
-    rows.rows(CODE).filter(|row| codes::kind(*row) == Kind::Allergy).for_each(|row| add_coded(draft, row));
+    let allergies = coded.iter().filter(|(_, kind)| *kind == Kind::Allergy);
+    allergies.for_each(|(row, _)| add_coded(draft, *row));
 }
 
 /// An entry says of itself neither that it has ended nor how sure it is, so it counts as current.

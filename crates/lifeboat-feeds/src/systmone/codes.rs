@@ -5,7 +5,8 @@
 //! themselves. For allergies the words decide as well, for an allergy that is missed is worse than one that is shown twice.
 
 use super::draft::flag;
-use crate::rows::RowRef;
+use super::tables::CODE;
+use crate::rows::{RowRef, UnitRows};
 
 /// What an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,8 +174,16 @@ const NO_ALLERGIES: &[(&str, &str)] = &[
     ("no known drug allergy", "409137002"),
 ];
 
+/// A coded entry and what it is.
+pub(super) type Coded<'r> = (RowRef<'r>, Kind);
+
+/// Returns every coded entry with what it is.
+pub(super) fn all(rows: &UnitRows) -> Vec<Coded<'_>> {
+    rows.rows(CODE).map(|row| (row, kind(row))).collect()
+}
+
 /// Says what an entry is.
-pub(super) fn kind(row: RowRef<'_>) -> Kind {
+fn kind(row: RowRef<'_>) -> Kind {
     let snomed = row.text("SNOMEDCode").unwrap_or_default();
     let ctv3 = row.text("CTV3Code").unwrap_or_default();
     let begins = |beginnings: &[&str]| beginnings.iter().any(|beginning| ctv3.starts_with(beginning));

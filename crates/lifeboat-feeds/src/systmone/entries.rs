@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::codes::{self, Kind};
+use super::codes::{self, Coded, Kind};
 use super::draft::{Draft, number, record_id};
 use super::tables::{self, CODE, PROBLEM};
 use crate::problem::Reason;
@@ -16,7 +16,7 @@ const SIGNIFICANCE: &str =
     "https://fhir.hl7.org.uk/StructureDefinition/Extension-CareConnect-GPC-ProblemSignificance-1";
 
 /// Adds every coded entry that is no allergy, and every problem.
-pub(super) fn add(draft: &mut Draft<'_>, rows: &UnitRows) {
+pub(super) fn add(draft: &mut Draft<'_>, rows: &UnitRows, coded: &[Coded<'_>]) {
     let mut problems: BTreeMap<&str, Vec<RowRef<'_>>> = BTreeMap::new();
     let mut alone = Vec::new();
     for row in rows.rows(PROBLEM) {
@@ -29,14 +29,13 @@ pub(super) fn add(draft: &mut Draft<'_>, rows: &UnitRows) {
             None => alone.push(row),
         }
     }
-    let pressures = pressures(rows);
+    let pressures = pressures(coded);
     let lower: BTreeSet<&str> = pressures.values().map(|row| row.key()).collect();
-    for row in rows.rows(CODE) {
+    for (row, kind) in coded.iter().copied() {
         // A problem shows its entry; an allergy that is also a problem is shown as both, and so is a number.
         for problem in problems.get(row.key()).into_iter().flatten() {
             add_problem(draft, *problem, Some(row));
         }
-        let kind = codes::kind(row);
         let has_number = codes::number(row).is_some();
         if kind == Kind::Allergy || lower.contains(row.key()) {
             continue;
@@ -64,13 +63,13 @@ pub(super) fn add(draft: &mut Draft<'_>, rows: &UnitRows) {
 type Taken<'r> = (Option<&'r str>, Option<&'r str>, Option<&'r str>);
 
 /// Finds the lower value of each upper one: the only one of the same event and time, if that has one upper value only.
-fn pressures(rows: &UnitRows) -> BTreeMap<&str, RowRef<'_>> {
+fn pressures<'r>(coded: &[Coded<'r>]) -> BTreeMap<&'r str, RowRef<'r>> {
     let mut taken: BTreeMap<Taken<'_>, (Vec<RowRef<'_>>, Vec<RowRef<'_>>)> = BTreeMap::new();
-    for row in rows.rows(CODE).filter(|row| codes::number(*row).is_some()) {
-        let at = (row.text("DateEvent"), number(row, "IDEvent"), row.text("IDDoneBy"));
-        match codes::kind(row) {
-            Kind::Systolic if at.0.is_some() => taken.entry(at).or_default().0.push(row),
-            Kind::Diastolic if at.0.is_some() => taken.entry(at).or_default().1.push(row),
+    for (row, kind) in coded.iter().filter(|(row, _)| codes::number(*row).is_some()) {
+        let at = (row.text("DateEvent"), number(*row, "IDEvent"), row.text("IDDoneBy"));
+        match kind {
+            Kind::Systolic if at.0.is_some() => taken.entry(at).or_default().0.push(*row),
+            Kind::Diastolic if at.0.is_some() => taken.entry(at).or_default().1.push(*row),
             _ => {}
         }
     }

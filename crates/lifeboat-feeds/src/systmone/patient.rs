@@ -9,7 +9,7 @@ use super::tables::{
     GP_PRACTICE_HISTORY, PATIENT, PATIENT_ADDRESS_HISTORY, PATIENT_CONTACT_DETAILS, PATIENT_REGISTRATION,
     PATIENT_RELATIONSHIP, RECORD_STATUS, TABLES,
 };
-use super::{allergies, entries, events, immunisations, medicines, plans};
+use super::{allergies, codes, entries, events, immunisations, medicines, plans};
 use crate::dates;
 use crate::feed::{Mapped, Mapping};
 use crate::problem::{Problem, Reason};
@@ -58,8 +58,9 @@ pub(super) fn document(rows: &UnitRows, mapping: &Mapping<'_>) -> Mapped {
     let id = fhir_id("", row.key());
     let mut draft = Draft::new(Document::about(&id), mapping);
     add_person(&mut draft, &id, row, rows);
-    allergies::add(&mut draft, rows);
-    entries::add(&mut draft, rows);
+    let coded = codes::all(rows);
+    allergies::add(&mut draft, rows, &coded);
+    entries::add(&mut draft, rows, &coded);
     medicines::add(&mut draft, rows);
     immunisations::add(&mut draft, rows);
     events::add(&mut draft, rows);
