@@ -23,7 +23,7 @@ fn add_coded(draft: &mut Draft<'_>, row: RowRef<'_>) {
     let recorded = draft.when(CODE, row, "DateEventRecorded");
     let value = value_text(row).map(|text| format!("Value: {text}"));
     let episode = episode(draft, row);
-    let mut code = words(draft, row);
+    let mut code = words(row);
     if let (Some(snomed), Some(codings)) = (codes::no_allergies(row), code["coding"].as_array_mut()) {
         codings.push(coding(SNOMED, snomed, None));
     }

@@ -81,24 +81,30 @@ fn pressures<'r>(coded: &[Coded<'r>]) -> BTreeMap<&'r str, RowRef<'r>> {
 }
 
 /// Returns the codes and the words of an entry.
-pub(super) fn words(draft: &Draft<'_>, row: RowRef<'_>) -> Value {
+pub(super) fn words(row: RowRef<'_>) -> Value {
     let mut codings = Vec::new();
     codings.extend(row.text("SNOMEDCode").map(|code| coding(SNOMED, code, row.text("SNOMEDText"))));
     codings.extend(row.text("CTV3Code").map(|code| coding(CTV3, code, row.text("CTV3Text"))));
-    concept(codings, Some(&term(draft, row)))
+    concept(codings, Some(&term(row)))
 }
 
-/// Returns the words of an entry, or of its code, or the code.
-pub(super) fn term(draft: &Draft<'_>, row: RowRef<'_>) -> String {
-    let looked_up = || {
-        let code = row.text("CTV3Code")?;
-        Some(draft.shared(tables::CTV3, code)?.text("Ctv3Text")?.to_owned())
-    };
+/// Returns the words of an entry, or its code.
+pub(super) fn term(row: RowRef<'_>) -> String {
     let written = row.text("SNOMEDText").or(row.text("CTV3Text")).map(str::to_owned);
-    written.or_else(looked_up).unwrap_or_else(|| match row.text("CTV3Code").or(row.text("SNOMEDCode")) {
+    written.unwrap_or_else(|| match row.text("CTV3Code").or(row.text("SNOMEDCode")) {
         Some(code) => format!("Code {code} (name not in extract)"),
         None => "Entry without a code".to_owned(),
     })
+}
+
+/// Returns the code of a problem without its entry; such a row has no words, so they are looked up.
+fn words_of_problem(draft: &Draft<'_>, problem: RowRef<'_>) -> Value {
+    let code = problem.text("CTV3Code");
+    let name = code.and_then(|code| draft.shared(tables::CTV3, code)).and_then(|row| row.text("Ctv3Text"));
+    match (code, name) {
+        (Some(code), Some(name)) => concept(vec![coding(CTV3, code, Some(name))], Some(name)),
+        _ => words(problem),
+    }
 }
 
 /// Returns what kind of episode an entry belongs to, where that says anything.
@@ -139,7 +145,7 @@ fn add_problem(draft: &mut Draft<'_>, problem: RowRef<'_>, code: Option<RowRef<'
         "extension": severity,
         "clinicalStatus": hl7("condition-clinical", if ended.fhir.is_some() { "resolved" } else { "active" }),
         "category": [hl7("condition-category", "problem-list-item")],
-        "code": words(draft, code.unwrap_or(problem)),
+        "code": code.map_or_else(|| words_of_problem(draft, problem), words),
         "subject": draft.document.subject(),
         "onsetDateTime": when.fhir.clone().or(of_code.fhir.clone()),
         "abatementDateTime": ended.fhir,
@@ -160,7 +166,7 @@ fn add_family_history(draft: &mut Draft<'_>, row: RowRef<'_>) {
         "patient": draft.document.subject(),
         "date": when.fhir,
         "relationship": {"text": "Not stated"},
-        "condition": [{"code": words(draft, row)}],
+        "condition": [{"code": words(row)}],
         "note": notes([value.as_deref(), when.unread.as_deref()])
     });
     draft.document.push(resource);
@@ -174,7 +180,7 @@ fn add_procedure(draft: &mut Draft<'_>, row: RowRef<'_>) {
         "resourceType": "Procedure",
         "id": record_id("code", row),
         "status": "completed",
-        "code": words(draft, row),
+        "code": words(row),
         "subject": draft.document.subject(),
         "performedDateTime": when.fhir,
         "performer": draft.done_by(row).map(|who| [json!({"actor": who})]),
@@ -205,7 +211,7 @@ fn add_observation(draft: &mut Draft<'_>, row: RowRef<'_>, category: Option<&str
         "id": record_id("code", row),
         "status": "final",
         "category": category.map(|code| [hl7("observation-category", code)]),
-        "code": words(draft, row),
+        "code": words(row),
         "subject": draft.document.subject(),
         "effectiveDateTime": when.fhir,
         "issued": recorded.fhir,
@@ -225,7 +231,7 @@ fn add_blood_pressure(draft: &mut Draft<'_>, systolic: RowRef<'_>, diastolic: Ro
     let episode = episode(draft, systolic);
     let component = |row: RowRef<'_>| {
         let mut component = value(row);
-        component["code"] = words(draft, row);
+        component["code"] = words(row);
         component
     };
     let components = [component(systolic), component(diastolic)];

@@ -19,7 +19,7 @@ pub(super) fn add(draft: &mut Draft<'_>, rows: &UnitRows) {
     let mut lines: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for row in rows.rows(CODE) {
         let Some(event) = number(row, "IDEvent") else { continue };
-        let line = [Some(term(draft, row)), value_text(row)];
+        let line = [Some(term(row)), value_text(row)];
         lines.entry(event).or_default().push(line.into_iter().flatten().collect::<Vec<_>>().join(": "));
     }
     for row in rows.rows(PRIMARY_CARE_MEDICATION) {
