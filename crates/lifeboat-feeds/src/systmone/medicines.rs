@@ -1,160 +1,222 @@
-//! Repeat templates with their issues, and acute prescriptions.
+//! Medicines: repeat templates with their issues, acute prescriptions, and what others prescribe.
+//!
+//! A repeat is one item, however often it was issued. An issue whose template is not in the extract is an acute item of its own.
+//! The extract does not say whether an acute course is finished; its dates do, and its status is left open.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::patient::{Draft, record_id};
+use super::draft::{Draft, When, number, record_id, said};
 use super::tables::{PRIMARY_CARE_MEDICATION, REPEAT_TEMPLATE};
-use crate::r4::{DMD, coding, concept, notes, quantity};
+use crate::problem::Reason;
+use crate::r4::{DMD, UCUM, coding, concept, notes, quantity};
 use crate::rows::{RowRef, UnitRows};
 
-/// The issues of one repeat.
-#[derive(Default)]
-struct Issues {
-    count: usize,
-    last: Option<String>,
+const REPEAT_INFORMATION: &str =
+    "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-MedicationRepeatInformation";
+const LAST_ISSUED: &str =
+    "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-MedicationPrescribingLastIssuedDate";
+
+/// How many earlier issues are told with their dates.
+const ISSUES_TOLD_MAX: usize = 12;
+
+/// What says that somebody else prescribes, and who.
+const ELSEWHERE: [(&str, &str); 3] = [
+    ("IsHospitalMedication", "Prescribed elsewhere: hospital"),
+    ("IsDentalMedication", "Prescribed elsewhere: dentist"),
+    ("IsOtherMedication", "Prescribed elsewhere or bought over the counter"),
+];
+
+/// An issue and when it was made.
+struct Issue<'r> {
+    row: RowRef<'r>,
+    when: When,
 }
 
-/// Adds every prescription; an issue whose template is not in the extract stands for itself.
+/// Adds every medicine.
 pub(super) fn add(draft: &mut Draft<'_>, rows: &UnitRows) {
-    let mut issues: BTreeMap<&str, Issues> = BTreeMap::new();
+    let mut issues: BTreeMap<&str, Vec<Issue<'_>>> = BTreeMap::new();
     for row in rows.rows(PRIMARY_CARE_MEDICATION) {
-        let template = row.text("IDRepeatTemplate").filter(|id| *id != "-1" && *id != "0");
-        match template.and_then(|id| rows.row(REPEAT_TEMPLATE, id)) {
+        let id = number(row, "IDRepeatTemplate");
+        match id.filter(|id| rows.row(REPEAT_TEMPLATE, id).is_some()) {
             Some(template) => {
                 let when = draft.when(PRIMARY_CARE_MEDICATION, row, "DateMedicationStart");
-                let issued = issues.entry(template.key()).or_default();
-                issued.count += 1;
-                issued.last = issued.last.take().max(when.fhir);
+                issues.entry(template).or_default().push(Issue { row, when });
             }
-            None => add_prescription(draft, row),
+            None => {
+                if id.is_some() {
+                    draft.flaw(PRIMARY_CARE_MEDICATION, "IDRepeatTemplate", Reason::Unresolved);
+                }
+                add_prescription(draft, row);
+            }
         }
     }
     for row in rows.rows(REPEAT_TEMPLATE) {
-        add_repeat(draft, row, issues.get(row.key()));
+        let mut issues = issues.remove(row.key()).unwrap_or_default();
+        issues
+            .sort_by(|one, other| (&other.when.fhir, other.row.key()).cmp(&(&one.when.fhir, one.row.key())));
+        add_repeat(draft, row, &issues);
     }
 }
 
 fn medicine(row: RowRef<'_>) -> Value {
     let name = row.text("NameOfMedication");
-    let code = row.text("IDMultiLexDMD").map(|code| coding(DMD, code, name));
-    let unnamed = row
-        .text("IDMultiLexProduct")
-        .map(|id| format!("Medicine not named in the extract (Multilex id {id})"));
-    let text =
-        name.map(str::to_owned).or(unnamed).unwrap_or_else(|| "Medicine not named in the extract".to_owned());
+    let code = number(row, "IDMultiLexDMD").map(|code| coding(DMD, code, name));
+    let unnamed = || match number(row, "IDMultiLexProduct") {
+        Some(id) => format!("Medicine not named in the extract (Multilex id {id})"),
+        None => "Medicine not named in the extract".to_owned(),
+    };
+    let text = name.map_or_else(unnamed, str::to_owned);
     concept(code.into_iter().collect(), Some(&text))
 }
 
-/// A quantity: SystmOne writes number and unit in one column.
-fn amount(row: RowRef<'_>) -> Option<Value> {
-    let written = row.text("MedicationQuantity")?;
-    let (number, unit) = written.split_once(' ').unwrap_or((written, ""));
-    let unit = Some(unit.trim()).filter(|unit| !unit.is_empty());
-    Some(quantity(number, unit).unwrap_or_else(|| json!({"unit": written})))
+/// Puts the quantity into a dispense request. SystmOne writes number and unit in one column.
+fn dispense(row: RowRef<'_>, validity: Value) -> Value {
+    let written = row.text("MedicationQuantity");
+    let parts = written.map(|written| written.split_once(' ').unwrap_or((written, "")));
+    let amount =
+        parts.and_then(|(number, unit)| quantity(number, Some(unit.trim()).filter(|unit| !unit.is_empty())));
+    let as_text = written.filter(|_| amount.is_none()).map(|written| [said("quantityText", written)]);
+    json!({"extension": as_text, "validityPeriod": validity, "quantity": amount})
 }
 
 fn course(code: &str) -> Value {
-    json!({"coding": [{"system": "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy", "code": code}]})
+    json!({"coding": [{
+        "system": "http://terminology.hl7.org/CodeSystem/medicationrequest-course-of-therapy",
+        "code": code
+    }]})
 }
 
-fn add_repeat(draft: &mut Draft<'_>, row: RowRef<'_>, issues: Option<&Issues>) {
-    let started = draft.when(REPEAT_TEMPLATE, row, "DateMedicationTemplateStart");
-    let ended = draft.when(REPEAT_TEMPLATE, row, "DateMedicationTemplateEnd");
-    let review = draft.when(REPEAT_TEMPLATE, row, "DateMedicationTemplateReview");
-    let recorded = draft.when(REPEAT_TEMPLATE, row, "DateEvent");
-    let has_ended = row.text("DateMedicationTemplateEnd").is_some();
-    let issued =
-        issues.map(|issues| json!({"url": "numberOfPrescriptionsIssued", "valueUnsignedInt": issues.count}));
-    let expiry = review.fhir.map(|date| json!({"url": "authorisationExpiryDate", "valueDateTime": date}));
-    let last = issues.and_then(|issues| issues.last.as_deref()).map(|date| {
-        json!({
-            "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-MedicationPrescribingLastIssuedDate",
-            "valueDateTime": date
-        })
-    });
-    let parts: Vec<Value> = [issued, expiry].into_iter().flatten().collect();
-    let information = (!parts.is_empty()).then(|| {
-        json!({
-            "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-MedicationRepeatInformation",
-            "extension": parts
-        })
-    });
-    let status_words = draft.words(row, "DrugStatus").map(|text| format!("Drug status: {text}"));
-    let texts = [
-        status_words.as_deref(),
-        started.unread.as_deref(),
-        ended.unread.as_deref(),
-        review.unread.as_deref(),
-    ];
-    let number = |column: &str| row.text(column)?.parse::<u32>().ok();
+fn add_repeat(draft: &mut Draft<'_>, row: RowRef<'_>, issues: &[Issue<'_>]) {
+    let [started, ended, review] = ["Start", "End", "Review"]
+        .map(|part| draft.when(REPEAT_TEMPLATE, row, &format!("DateMedicationTemplate{part}")));
+    let event = draft.when(REPEAT_TEMPLATE, row, "DateEvent");
+    let recorded = draft.when(REPEAT_TEMPLATE, row, "DateEventRecorded");
+    let count = (!issues.is_empty())
+        .then(|| json!({"url": "numberOfPrescriptionsIssued", "valueUnsignedInt": issues.len()}));
+    let expiry =
+        review.fhir.as_deref().map(|date| json!({"url": "authorisationExpiryDate", "valueDateTime": date}));
+    let parts: Vec<Value> = [count, expiry].into_iter().flatten().collect();
+    let information = (!parts.is_empty()).then(|| json!({"url": REPEAT_INFORMATION, "extension": parts}));
+    let last = issues.first().and_then(|issue| issue.when.fhir.as_deref());
+    let last = last.map(|date| json!({"url": LAST_ISSUED, "valueDateTime": date}));
+    let status = draft.words(REPEAT_TEMPLATE, row, "DrugStatus").map(|text| format!("Drug status: {text}"));
+    let mut texts: Vec<String> = status.into_iter().chain(issue_notes(row, issues)).collect();
+    for when in [&started, &ended, &review, &event, &recorded] {
+        texts.extend(when.unread.clone());
+    }
+    let whole = |column: &str| row.text(column)?.parse::<u32>().ok();
+    for (column, words) in [("MaxIssues", "Max issues"), ("CourseLengthPerIssue", "Course length per issue")]
+    {
+        let odd = row.text(column).filter(|_| whole(column).is_none());
+        texts.extend(odd.map(|text| format!("{words}: {text}")));
+    }
+    let mut supply = dispense(row, json!({"start": started.fhir, "end": ended.fhir}));
+    supply["numberOfRepeatsAllowed"] = json!(whole("MaxIssues"));
+    supply["expectedSupplyDuration"] = json!(
+        whole("CourseLengthPerIssue")
+            .filter(|days| *days > 0)
+            .map(|days| json!({"value": days, "unit": "day", "system": UCUM, "code": "d"}))
+    );
     let resource = json!({
         "resourceType": "MedicationRequest",
         "id": record_id("repeat", row),
         "extension": [information, last],
-        "status": if has_ended { "stopped" } else { "active" },
+        // An end that cannot be read stops nothing.
+        "status": if ended.fhir.is_some() { "stopped" } else { "active" },
         "intent": "order",
         "medicationCodeableConcept": medicine(row),
         "subject": draft.document.subject(),
-        "authoredOn": recorded.fhir.or_else(|| started.fhir.clone()),
-        "requester": draft.done_by(row),
+        "authoredOn": event.fhir.clone().or(recorded.fhir).or(started.fhir),
+        "requester": draft.recorded_by(row),
         "courseOfTherapyType": course("continuous"),
-        "dosageInstruction": [{"text": row.text("MedicationDosage")}],
-        "dispenseRequest": {
-            "validityPeriod": {"start": started.fhir, "end": ended.fhir},
-            "quantity": amount(row),
-            "numberOfRepeatsAllowed": number("MaxIssues"),
-            "expectedSupplyDuration": number("CourseLengthPerIssue").map(|days| json!({"value": days, "unit": "day"}))
-        },
-        "note": notes(texts)
+        "dosageInstruction": row.text("MedicationDosage").map(|dose| [json!({"text": dose})]),
+        "dispenseRequest": supply,
+        "note": notes(texts.iter().map(|text| Some(text.as_str())))
     });
     draft.document.push(resource);
 }
 
-/// An acute prescription, or one that somebody else made.
+/// Returns the dates of earlier issues, and what of the last one differs from its template.
+fn issue_notes(template: RowRef<'_>, issues: &[Issue<'_>]) -> Vec<String> {
+    let mut notes = Vec::new();
+    let Some(last) = issues.first() else { return notes };
+    let columns = [
+        ("NameOfMedication", "Medicine of the last issue"),
+        ("MedicationDosage", "Dose of the last issue"),
+        ("MedicationQuantity", "Quantity of the last issue"),
+    ];
+    for (column, words) in columns {
+        let issued = last.row.text(column).filter(|text| Some(*text) != template.text(column));
+        notes.extend(issued.map(|text| format!("{words}: {text}")));
+    }
+    let mut earlier: Vec<&str> =
+        issues.iter().skip(1).filter_map(|issue| issue.when.fhir.as_deref()).collect();
+    earlier.dedup();
+    if !earlier.is_empty() {
+        let told = earlier.iter().take(ISSUES_TOLD_MAX).copied().collect::<Vec<_>>().join(", ");
+        let rest = earlier.len().saturating_sub(ISSUES_TOLD_MAX);
+        let more = if rest > 0 { format!(" and {rest} before") } else { String::new() };
+        notes.push(format!("Issued before on {told}{more}"));
+    }
+    notes.extend(issues.iter().filter_map(|issue| issue.when.unread.clone()));
+    notes
+}
+
+/// Adds an acute prescription, an issue whose template is not in the extract, or what somebody else prescribes.
 fn add_prescription(draft: &mut Draft<'_>, row: RowRef<'_>) {
     let started = draft.when(PRIMARY_CARE_MEDICATION, row, "DateMedicationStart");
     let ended = draft.when(PRIMARY_CARE_MEDICATION, row, "DateMedicationEnd");
-    let recorded = draft.when(PRIMARY_CARE_MEDICATION, row, "DateEvent");
-    let elsewhere = [
-        ("IsHospitalMedication", "Prescribed elsewhere: hospital"),
-        ("IsDentalMedication", "Prescribed elsewhere: dentist"),
-        ("IsOtherMedication", "Prescribed elsewhere or bought over the counter"),
-        ("IsSupervised", "Supervised consumption"),
-    ];
-    let elsewhere = elsewhere.into_iter().map(|(column, words)| row.is_true(column).then_some(words));
-    let doses = [("SupervisedDose", "Supervised dose"), ("UnsupervisedDose", "Unsupervised dose")];
-    let doses: Vec<String> = doses
-        .into_iter()
-        .filter_map(|(column, words)| Some(format!("{words}: {}", row.text(column)?)))
-        .collect();
-    let is_repeat = row.is_true("IsRepeatMedication");
-    let orphan = is_repeat.then_some("Issue of a repeat whose template is not in the extract");
-    let is_other = ["IsHospitalMedication", "IsOtherMedication"].iter().any(|column| row.is_true(column));
-    let texts = elsewhere.chain(doses.iter().map(|text| Some(text.as_str()))).chain([
-        orphan,
-        started.unread.as_deref(),
-        ended.unread.as_deref(),
-    ]);
-    let has_ended = row.text("DateMedicationEnd").is_some();
-    let resource = json!({
-        "resourceType": "MedicationRequest",
-        "id": record_id("medication", row),
-        // Whether an acute course still runs follows from its dates; what others prescribe runs until it ends.
-        "status": if is_other && !has_ended { "active" } else { "completed" },
-        "intent": "order",
-        "medicationCodeableConcept": medicine(row),
-        "subject": draft.document.subject(),
-        "authoredOn": recorded.fhir.or_else(|| started.fhir.clone()),
-        "requester": draft.done_by(row),
-        "courseOfTherapyType": course(if is_repeat { "continuous" } else { "acute" }),
-        "dosageInstruction": [{"text": row.text("MedicationDosage")}],
-        "dispenseRequest": {
-            "validityPeriod": {"start": started.fhir, "end": ended.fhir},
-            "quantity": amount(row)
-        },
-        "note": notes(texts)
-    });
+    let event = draft.when(PRIMARY_CARE_MEDICATION, row, "DateEvent");
+    let recorded = draft.when(PRIMARY_CARE_MEDICATION, row, "DateEventRecorded");
+    let is_repeat = row.is_true("IsRepeatMedication") || number(row, "IDRepeatTemplate").is_some();
+    let mut texts: Vec<String> = Vec::new();
+    texts.extend(is_repeat.then(|| "Issue of a repeat whose template is not in the extract".to_owned()));
+    texts.extend(row.is_true("IsSupervised").then(|| "Supervised consumption".to_owned()));
+    for (column, words) in [("SupervisedDose", "Supervised dose"), ("UnsupervisedDose", "Unsupervised dose")]
+    {
+        texts.extend(row.text(column).filter(|dose| *dose != "0").map(|dose| format!("{words}: {dose}")));
+    }
+    for when in [&started, &ended, &event, &recorded] {
+        texts.extend(when.unread.clone());
+    }
+    let elsewhere: Vec<&str> =
+        ELSEWHERE.into_iter().filter(|(column, _)| row.is_true(column)).map(|(_, words)| words).collect();
+    let dosage = row.text("MedicationDosage").map(|dose| [json!({"text": dose})]);
+    let written = event.fhir.or(recorded.fhir).or_else(|| started.fhir.clone());
+    let resource = if elsewhere.is_empty() {
+        let notes = notes(texts.iter().map(|text| Some(text.as_str())));
+        json!({
+            "resourceType": "MedicationRequest",
+            "id": record_id("medication", row),
+            "status": "unknown",
+            "intent": "order",
+            "medicationCodeableConcept": medicine(row),
+            "subject": draft.document.subject(),
+            "authoredOn": written,
+            "requester": draft.recorded_by(row),
+            "courseOfTherapyType": course("acute"),
+            "dosageInstruction": dosage,
+            "dispenseRequest": dispense(row, json!({"start": started.fhir, "end": ended.fhir})),
+            "note": notes
+        })
+    } else {
+        texts.extend(row.text("MedicationQuantity").map(|text| format!("Quantity: {text}")));
+        // What others prescribe is taken until somebody says otherwise.
+        json!({
+            "resourceType": "MedicationStatement",
+            "id": record_id("medication", row),
+            "status": if ended.fhir.is_some() { "unknown" } else { "active" },
+            "category": {"text": elsewhere.join("; ")},
+            "medicationCodeableConcept": medicine(row),
+            "subject": draft.document.subject(),
+            "effectivePeriod": {"start": started.fhir, "end": ended.fhir},
+            "dateAsserted": written,
+            "informationSource": draft.recorded_by(row),
+            "dosage": dosage,
+            "note": notes(texts.iter().map(|text| Some(text.as_str())))
+        })
+    };
     draft.document.push(resource);
 }

@@ -1,17 +1,26 @@
 //! The made-up practice as a SystmOne extract: a folder of quoted Windows-1252 tables with a manifest.
 
 mod chart;
+mod clinical;
+mod forced;
 mod lists;
+mod people;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use jiff::Span;
+use lifeboat_clinical::synth::Practice;
 
 use super::{Order, RowSet, Sink};
 use crate::feed::TableFeed;
-use crate::spec::TableSpec;
+use crate::spec::{Place, TableSpec};
 use crate::systmone;
+
+pub use forced::FORCED;
+#[cfg(test)]
+pub(crate) use lists::number_of;
 
 /// Writes the extract into a folder named by the time that it reaches to.
 ///
@@ -31,14 +40,9 @@ pub fn write(order: &Order, sink: &mut dyn Sink) -> io::Result<()> {
         if !order.holds(&practice, index) {
             continue;
         }
-        let rows = chart::rows(order, &order.chart(&practice, index, order.delta), index, &mut lists);
+        let rows = patient_rows(order, &practice, index, order.delta, &mut lists);
         let before = match order.delta.checked_sub(1) {
-            Some(before) => chart::rows(
-                order,
-                &order.chart(&practice, index, before),
-                index,
-                &mut lists::Lists::default(),
-            ),
+            Some(before) => patient_rows(order, &practice, index, before, &mut lists::Lists::default()),
             None => RowSet::default(),
         };
         for (table, _, fields) in rows.changed_since(&before) {
@@ -52,11 +56,11 @@ pub fn write(order: &Order, sink: &mut dyn Sink) -> io::Result<()> {
     if order.delta == 0 {
         for day in practice.days() {
             for appointment in practice.appointments_on(day) {
-                let (table, fields) = chart::appointment(&appointment, &practice, &mut lists);
-                files.row(table, &fields)?;
+                let fields = chart::appointment(&appointment, &mut lists);
+                files.row("SRAppointment", &fields)?;
             }
         }
-        lists.practice();
+        lists.organisation(lists::PRACTICE.1);
     }
     for (table, _, fields) in lists.rows.iter() {
         files.row(table, fields)?;
@@ -66,10 +70,23 @@ pub fn write(order: &Order, sink: &mut dyn Sink) -> io::Result<()> {
     manifest(order, sink, &until, &from, &names)
 }
 
-/// Returns how many rows of their own a patient's chart becomes.
-#[cfg(test)]
-pub(crate) fn row_count(order: &Order, chart: &[serde_json::Value], index: usize) -> usize {
-    chart::rows(order, chart, index, &mut lists::Lists::default()).iter().count()
+/// Returns all rows of a patient as of an extract.
+fn patient_rows(
+    order: &Order,
+    practice: &Practice,
+    index: usize,
+    delta: u32,
+    lists: &mut lists::Lists,
+) -> RowSet {
+    let of = |delta, lists: &mut lists::Lists| chart::rows(&order.chart(practice, index, delta), lists);
+    let mut rows = of(delta, lists);
+    if let Some(wanted) = order.rows_per_patient {
+        // As many as the full extract needed, so that history stays as it is.
+        let full =
+            if delta == 0 { rows.iter().count() } else { of(0, &mut lists::Lists::default()).iter().count() };
+        chart::add_history(&mut rows, &practice.expected(index).id, wanted.saturating_sub(full), order.today);
+    }
+    rows
 }
 
 /// The tables that a made-up extract holds.
@@ -162,12 +179,19 @@ fn windows_1252(character: char) -> u8 {
     }
 }
 
+/// Says whether the extract's encoding has a character.
+#[cfg(test)]
+pub(crate) fn can_write(character: char) -> bool {
+    character == '?' || windows_1252(character) != b'?'
+}
+
 fn manifest(order: &Order, sink: &mut dyn Sink, until: &str, from: &str, names: &[&str]) -> io::Result<()> {
     let mut file = sink.file(&format!("{until}/SRManifest.csv"))?;
     file.write_all(&row(["FileName", "IsDelta", "IsReference", "DateExtractFrom", "DateExtractTo"]))?;
     let is_delta = if order.delta == 0 { "N" } else { "Y" };
     for name in names {
-        file.write_all(&row([*name, is_delta, "N", from, until]))?;
+        let is_shared = spec(name).is_some_and(|table| table.place == Place::Shared);
+        file.write_all(&row([*name, is_delta, if is_shared { "Y" } else { "N" }, from, until]))?;
     }
     Ok(())
 }

@@ -11,6 +11,8 @@ pub(super) const PATIENT_ADDRESS_HISTORY: &str = "SRPatientAddressHistory";
 pub(super) const PATIENT_CONTACT_DETAILS: &str = "SRPatientContactDetails";
 pub(super) const PATIENT_REGISTRATION: &str = "SRPatientRegistration";
 pub(super) const PATIENT_RELATIONSHIP: &str = "SRPatientRelationship";
+pub(super) const GP_PRACTICE_HISTORY: &str = "SRGPPracticeHistory";
+pub(super) const RECORD_STATUS: &str = "SRRecordStatus";
 pub(super) const CODE: &str = "SRCode";
 pub(super) const PROBLEM: &str = "SRProblem";
 pub(super) const DRUG_SENSITIVITY: &str = "SRDrugSensitivity";
@@ -21,6 +23,9 @@ pub(super) const EVENT: &str = "SREvent";
 pub(super) const VISIT: &str = "SRVisit";
 pub(super) const RECALL: &str = "SRRecall";
 pub(super) const REFERRAL_OUT: &str = "SRReferralOut";
+pub(super) const REFERRAL_OUT_STATUS: &str = "SRReferralOutStatusDetails";
+pub(super) const MEDIA: &str = "SRMedia";
+pub(super) const LETTER: &str = "SRLetter";
 pub(super) const SPECIAL_NOTES: &str = "SRSpecialNotes";
 pub(super) const PERSON_AT_RISK: &str = "SRPersonAtRisk";
 pub(super) const CHILD_AT_RISK: &str = "SRChildAtRisk";
@@ -32,6 +37,7 @@ pub(super) const ORGANISATION: &str = "SROrganisation";
 pub(super) const IMMUNISATION_CONTENT: &str = "SRImmunisationContent";
 pub(super) const MAPPING: &str = "SRMapping";
 pub(super) const CONFIGURED_LIST_OPTION: &str = "SRConfiguredListOption";
+pub(super) const CTV3: &str = "SRCtv3";
 pub(super) const MEDICATION_READ_CODE_DETAILS: &str = "SRMedicationReadCodeDetails";
 
 const fn of(name: &'static str) -> ColumnSpec {
@@ -59,6 +65,8 @@ pub(super) const TABLES: &[TableSpec] = &[
     people::PATIENT_CONTACT_DETAILS,
     people::PATIENT_REGISTRATION,
     people::PATIENT_RELATIONSHIP,
+    people::GP_PRACTICE_HISTORY,
+    people::RECORD_STATUS,
     people::SPECIAL_NOTES,
     people::PERSON_AT_RISK,
     people::CHILD_AT_RISK,
@@ -72,6 +80,9 @@ pub(super) const TABLES: &[TableSpec] = &[
     record::VISIT,
     record::RECALL,
     record::REFERRAL_OUT,
+    record::REFERRAL_OUT_STATUS,
+    record::MEDIA,
+    record::LETTER,
     practice::APPOINTMENT,
     practice::ROTA,
     practice::STAFF_MEMBER,
@@ -80,6 +91,7 @@ pub(super) const TABLES: &[TableSpec] = &[
     practice::IMMUNISATION_CONTENT,
     practice::MAPPING,
     practice::CONFIGURED_LIST_OPTION,
+    practice::CTV3,
     practice::MEDICATION_READ_CODE_DETAILS,
     not_kept("SR18WeekWait"),
     not_kept("SRAAddressBookEntry"),
@@ -88,6 +100,7 @@ pub(super) const TABLES: &[TableSpec] = &[
     not_kept("SRActivityEvent"),
     not_kept("SRAddressBookEntry"),
     not_kept("SRAnsweredQuestionnaire"),
+    not_kept("SRAppointmentAttendees"),
     not_kept("SRAppointmentFlags"),
     not_kept("SRAppointmentRoom"),
     not_kept("SRAppointmentVisitOutcomes"),
@@ -114,7 +127,6 @@ pub(super) const TABLES: &[TableSpec] = &[
     not_kept("SRClinicalCode"),
     not_kept("SRCluster"),
     not_kept("SRContacts"),
-    not_kept("SRCtv3"),
     not_kept("SRCtv3Hierarchy"),
     not_kept("SRCtv3ToSnomed"),
     not_kept("SRCtv3ToVersion2"),
@@ -124,7 +136,6 @@ pub(super) const TABLES: &[TableSpec] = &[
     not_kept("SREquipment"),
     not_kept("SREventLink"),
     not_kept("SRExpense"),
-    not_kept("SRGPPracticeHistory"),
     not_kept("SRGoal"),
     not_kept("SRHospitalAAndECode"),
     not_kept("SRHospitalAAndENumber"),
@@ -140,14 +151,13 @@ pub(super) const TABLES: &[TableSpec] = &[
     not_kept("SRHospitalWaitingListSuspension"),
     not_kept("SRHospitalWardBooking"),
     not_kept("SRImmunisationConsent"),
-    not_kept("SRLetter"),
     not_kept("SRLocation"),
     not_kept("SRLocationAttribute"),
     not_kept("SRMHAWOL"),
     not_kept("SRMHConsent"),
     not_kept("SRMHEpisode"),
     not_kept("SRManifest"),
-    not_kept("SRMedia"),
+    not_kept("SRMappingGroup"),
     not_kept("SRMentalHealthAssessment"),
     not_kept("SRNeeds"),
     not_kept("SRNeedsLinkage"),
@@ -173,7 +183,6 @@ pub(super) const TABLES: &[TableSpec] = &[
     not_kept("SRPatientLocation"),
     not_kept("SRPlaceHolderMedication"),
     not_kept("SRQuestionnaire"),
-    not_kept("SRRecordStatus"),
     not_kept("SRReferralAllocation"),
     not_kept("SRReferralAllocationStaff"),
     not_kept("SRReferralContactEvent"),
@@ -181,7 +190,6 @@ pub(super) const TABLES: &[TableSpec] = &[
     not_kept("SRReferralInIntervention"),
     not_kept("SRReferralInReferralReason"),
     not_kept("SRReferralInStatusDetails"),
-    not_kept("SRReferralOutStatusDetails"),
     not_kept("SRRefusedOffer"),
     not_kept("SRResponsibleParty"),
     not_kept("SRRiskReview"),

@@ -14,7 +14,7 @@ pub(super) const APPOINTMENT: TableSpec = TableSpec {
         of("IDOrganisationVisibleTo"),
         key("DateStart"),
         of("DateEnd"),
-        by("AppointmentStatus", super::CONFIGURED_LIST_OPTION),
+        by("AppointmentStatus", super::MAPPING),
         of("DateAppointmentBooked"),
         of("DatePatientArrival"),
         of("DatePatientSeen"),
@@ -27,7 +27,7 @@ pub(super) const APPOINTMENT: TableSpec = TableSpec {
         of("RotaLocation"),
         of("RotaCode"),
         by("IDRotaOwner", super::STAFF_MEMBER),
-        of("IDProfileRotaOwner"),
+        by("IDProfileRotaOwner", super::STAFF_MEMBER_PROFILE),
         of("AllowsOverbooking"),
         of("BookingContactNumber"),
         of("DateAppointmentCancelled"),
@@ -106,16 +106,16 @@ pub(super) const STAFF_MEMBER_PROFILE: TableSpec = TableSpec {
     ],
 };
 
-/// The table `SROrganisation`.
+/// The table `SROrganisation`; other tables name organisations by their ODS code.
 pub(super) const ORGANISATION: TableSpec = TableSpec {
     name: super::ORGANISATION,
-    key: &["RowIdentifier"],
+    key: &["ID"],
     place: Place::Shared,
     sections: &[],
     columns: &[
         key("RowIdentifier"),
         of("Name"),
-        of("ID"),
+        key("ID"),
         of("HouseName"),
         of("HouseNumber"),
         of("NameOfRoad"),
@@ -169,17 +169,32 @@ pub(super) const CONFIGURED_LIST_OPTION: TableSpec = TableSpec {
     ],
 };
 
-/// The table `SRMedicationReadCodeDetails`.
+/// The table `SRMedicationReadCodeDetails`; other tables name drugs by their Multilex product, not by its row.
 pub(super) const MEDICATION_READ_CODE_DETAILS: TableSpec = TableSpec {
     name: super::MEDICATION_READ_CODE_DETAILS,
-    key: &["RowIdentifier"],
+    key: &["IDMultiLexProduct"],
     place: Place::Shared,
     sections: &[],
     columns: &[
         key("RowIdentifier"),
-        of("IDMultiLexProduct"),
+        key("IDMultiLexProduct"),
         of("DrugReadCode"),
         of("DrugReadCodeDesc"),
+        of("RemovedData"),
+    ],
+};
+
+/// The table `SRCtv3`: the words of CTV3 codes, for rows that have only the code.
+pub(super) const CTV3: TableSpec = TableSpec {
+    name: super::CTV3,
+    key: &["Ctv3Code"],
+    place: Place::Shared,
+    sections: &[],
+    columns: &[
+        key("RowIdentifier"),
+        of("IDOrganisationVisibleTo"),
+        key("Ctv3Code"),
+        of("Ctv3Text"),
         of("RemovedData"),
     ],
 };
