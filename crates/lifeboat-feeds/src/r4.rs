@@ -194,9 +194,17 @@ pub fn concept(codings: Vec<Value>, text: Option<&str>) -> Value {
     object([("coding", Some(codings.into())), ("text", Some(text.into()))])
 }
 
-/// Returns a concept of one code of a terminology.hl7.org code system.
+/// Returns a concept of one code of a terminology.hl7.org code system, with the code in words.
 pub fn hl7(system: &str, code: &str) -> Value {
-    json!({"coding": [{"system": format!("http://terminology.hl7.org/CodeSystem/{system}"), "code": code}]})
+    let system = format!("http://terminology.hl7.org/CodeSystem/{system}");
+    json!({"coding": [{"system": system, "code": code, "display": in_words(code)}]})
+}
+
+/// Returns a code such as `problem-list-item` as people write it: `Problem list item`.
+fn in_words(code: &str) -> String {
+    let words = code.replace('-', " ");
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Returns an annotation list of these texts, without the empty ones.

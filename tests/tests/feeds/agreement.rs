@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use lifeboat_tests::practice::today;
 use lifeboat_tests::site::Site;
 
-use super::forced::FORCED;
+use super::forced::{FORCED, GATHERED};
 use super::reading::{Page, Practice, Row, read};
 
 /// Patients of the practice: enough for one of each kind.
@@ -40,7 +40,8 @@ fn compare(expected: &Practice, found: &Practice) -> Differences {
             let expected = expected.get(part).unwrap_or(&none);
             let found = found.get(part).unwrap_or(&none);
             for (column, what) in differing_columns(expected, found) {
-                let known = differences.entry((part.clone(), column)).or_insert((0, format!("{name}: {what}")));
+                let known =
+                    differences.entry((part.clone(), column)).or_insert((0, format!("{name}: {what}")));
                 known.0 += 1;
             }
         }
@@ -54,7 +55,8 @@ fn differing_columns(expected: &[Row], found: &[Row]) -> Vec<(String, String)> {
     let mut differing = Vec::new();
     for column in columns {
         let cells = |rows: &[Row]| {
-            let mut cells: Vec<String> = rows.iter().map(|row| row.get(column).cloned().unwrap_or_default()).collect();
+            let mut cells: Vec<String> =
+                rows.iter().map(|row| row.get(column).cloned().unwrap_or_default()).collect();
             cells.sort();
             cells
         };
@@ -87,7 +89,9 @@ fn agrees(format: &str) {
     let differences = compare(&through("fhir", today), &through(format, today));
     let is_forced = |part: &str, column: &str| {
         FORCED.iter().any(|forced| {
-            forced.format == format && forced.part == part && (forced.column == "*" || forced.column == column)
+            forced.format == format
+                && forced.part == part
+                && (forced.column == "*" || forced.column == column)
         })
     };
     let unforced: Vec<String> = differences
@@ -100,7 +104,11 @@ fn agrees(format: &str) {
         let is_real = differences
             .keys()
             .any(|(part, column)| part == forced.part && (forced.column == "*" || forced.column == column));
-        assert!(is_real, "{format}, {} / {}: {} — but there is no difference", forced.part, forced.column, forced.why);
+        assert!(
+            is_real,
+            "{format}, {} / {}: {} — but there is no difference",
+            forced.part, forced.column, forced.why
+        );
     }
 }
 

@@ -10,20 +10,22 @@ use lifeboat_tests::damage;
 use serde_json::Value;
 
 /// A row: what stands in each column.
-pub type Row = BTreeMap<String, String>;
+pub(super) type Row = BTreeMap<String, String>;
 
 /// Everything that is read about one patient or day: rows by the part of the page that they stand in.
-pub type Page = BTreeMap<String, Vec<Row>>;
+pub(super) type Page = BTreeMap<String, Vec<Row>>;
 
 /// Pages by who or what they are about.
-pub type Practice = BTreeMap<String, Page>;
+pub(super) type Practice = BTreeMap<String, Page>;
 
 /// Reads every record of a restored folder.
-pub fn read(folder: &Path, today: Date) -> Practice {
+pub(super) fn read(folder: &Path, today: Date) -> Practice {
     let records: Vec<(String, Vec<u8>)> = damage::files_below(folder)
         .into_iter()
         .filter(|file| file.extension().is_some_and(|ending| ending == "json"))
-        .map(|file| (file.display().to_string(), fs::read(folder.join(&file)).expect("a restored record can be read")))
+        .map(|file| {
+            (file.display().to_string(), fs::read(folder.join(&file)).expect("a restored record can be read"))
+        })
         .collect();
     let mut practice = Practice::new();
     let mut names = BTreeMap::new();

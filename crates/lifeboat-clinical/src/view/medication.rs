@@ -162,6 +162,8 @@ fn status(item: At<'_>) -> CellView {
     };
     let emphasis = match status {
         Some("active" | "completed" | "in-progress") => Emphasis::Strong,
+        // Some feeds never say whether a course is over; that is nothing to be alarmed about.
+        Some("unknown") => Emphasis::Plain,
         _ => Emphasis::Alert,
     };
     CellView::new(words, emphasis)

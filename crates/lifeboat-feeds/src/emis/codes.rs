@@ -88,6 +88,11 @@ impl<'a> Code<'a> {
         self.text("Term")
     }
 
+    /// Says whether it is the diastolic part of a blood pressure.
+    pub(super) fn is_diastolic_pressure(self) -> bool {
+        self.snomed() == Some("271650006")
+    }
+
     fn snomed(self) -> Option<&'a str> {
         self.text("SnomedCTConceptId").filter(|code| !matches!(*code, "0" | "-1"))
     }

@@ -375,6 +375,9 @@ impl<'a> Told<'_, 'a> {
             }
             component
         };
+        let mut parts = parts.to_vec();
+        // Blood pressures are read with the systolic one first; rows come in the order of their names.
+        parts.sort_by_key(|part| part.code.is_diastolic_pressure());
         observation["component"] = parts.iter().map(component).collect();
         observation
     }

@@ -91,6 +91,8 @@ pub(super) fn patient(rows: &UnitRows, mapping: &Mapping<'_>) -> Mapped {
     if supplied("Referral") {
         chart.document.supplies(&[S::Referrals]);
     }
+    // The extract has no table of warnings, recalls or appointments; coded ones among the entries are only some of them.
+    chart.document.omits(&[S::Alerts, S::Diary]);
     Mapped { document: Some(chart.document.finish()), problems: chart.problems }
 }
 

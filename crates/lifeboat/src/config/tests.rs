@@ -173,7 +173,8 @@ fn every_default_that_the_sample_shows_is_accepted_when_it_is_uncommented() {
     ] {
         let text = uncommented(&sample(&values), &left_alone);
         let text = text.replace("kind = \"folder\"", &format!("kind = \"{kind}\""));
-        let text = if kind == "folder" { text } else { text.replace("format = \"auto\"", "format = \"fhir-r4\"") };
+        let text =
+            if kind == "folder" { text } else { text.replace("format = \"auto\"", "format = \"fhir-r4\"") };
         // Of the settings that exclude each other the first stays.
         let text = if kind == "fhir-server" { text.replace("\ngroup = ", "\n# group = ") } else { text };
         let config = parse(&text).expect("every shown default is accepted");
