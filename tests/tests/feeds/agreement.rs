@@ -88,11 +88,9 @@ fn agrees(format: &str) {
     let today = today();
     let differences = compare(&through("fhir", today), &through(format, today));
     let is_forced = |part: &str, column: &str| {
-        FORCED.iter().any(|forced| {
-            forced.format == format
-                && forced.part == part
-                && (forced.column == "*" || forced.column == column)
-        })
+        let mut of_part = FORCED.iter().filter(|forced| forced.format == format && forced.part == part);
+        let is_gathered = GATHERED.contains(&column) && format != "bulk";
+        is_gathered || of_part.any(|forced| forced.column == "*" || forced.column == column)
     };
     let unforced: Vec<String> = differences
         .iter()
