@@ -80,12 +80,17 @@ impl FhirServer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Ends the server without asking, and starts it again over the same data.
-    pub fn restart(&mut self) {
+    /// Ends the server without asking.
+    pub fn stop(&mut self) {
         if let Some(running) = self.running.take() {
             running.kill();
             running.finish();
         }
+    }
+
+    /// Ends the server without asking, and starts it again over the same data.
+    pub fn restart(&mut self) {
+        self.stop();
         let folder = self.folder.path();
         let mut program = Program::new(&self.program)
             .arguments(["--host", "127.0.0.1", "--log-level", "warn", "--port"])

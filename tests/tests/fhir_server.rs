@@ -21,8 +21,10 @@ use lifeboat_clinical::{
 use lifeboat_feeds::fhir_rows::{FEED, RESOURCE};
 use lifeboat_feeds::memory::MemoryRows;
 use lifeboat_feeds::{Mapping, RowKeys, RowSink, Rules, TableFeed, Unit};
+use lifeboat_tests::damage;
 use lifeboat_tests::fhir::{Definitions, FhirServer};
 use lifeboat_tests::practice::practice;
+use lifeboat_tests::site::Site;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -337,4 +339,42 @@ fn searches_of_a_server_that_cannot_tell_patients_apart_are_refused() {
     pull(&settings(&server, PullMode::Bulk { group: None }, PullAuth::None), &mut rows);
     let keys: BTreeSet<String> = rows.keys(RESOURCE, "").expect("memory has keys").into_iter().collect();
     assert_eq!(keys, hand.brought.keys().cloned().collect());
+}
+
+#[test]
+fn the_program_takes_snapshots_of_a_server_and_follows_it() {
+    let Some(mut server) = FhirServer::start(None) else { return };
+    let mut hand = Hand::new(&server, None);
+    hand.bring_practice(PATIENTS);
+    let site = Site::new(&["one"]);
+    let base = server.base();
+    site.edit_config(|text| {
+        let asked = text.replace("\n[source]\n", "\n[source]\nkind = \"fhir-server\"\n");
+        assert_ne!(asked, text, "the sample configuration has a section for the source");
+        let told = format!("\n[source.fhir]\nurl = \"{base}\"\npoll_max = \"1s\"\n");
+        asked.replace("\n[source.fhir]\n", &told)
+    });
+    let first = site.snapshot();
+    assert_eq!(first["snapshot"]["patients"], PATIENTS);
+    assert_eq!(site.snapshot()["snapshot"]["changed"], 0, "nothing is new");
+
+    let (_, patient) =
+        hand.brought.iter().find(|(key, _)| key.starts_with("Patient/")).expect("there is one");
+    let mut patient = patient.clone();
+    patient["telecom"] = json!([{"system": "phone", "value": "01632 960999"}]);
+    hand.bring(vec![patient]);
+    let gone = hand.brought.keys().find(|key| key.starts_with("AllergyIntolerance/")).cloned();
+    hand.delete(&gone.expect("somebody is allergic"));
+    let changed = site.snapshot()["snapshot"]["changed"].as_u64().expect("a number");
+    assert!((1..=3).contains(&changed), "{changed} records changed");
+    let restored = damage::contents(&site.restore("one", "restored"));
+    let has = |text: &str| restored.values().any(|bytes| String::from_utf8_lossy(bytes).contains(text));
+    assert!(has("01632 960999"), "the new number is in a record");
+
+    server.stop();
+    let down = site.run(&["snapshot"]).failure();
+    assert!(down.stderr.contains("FHIR server"), "{}", down.story());
+    site.verify_as_stranger(&site.replica("one")).success();
+    server.restart();
+    site.snapshot();
 }

@@ -110,6 +110,11 @@ impl TableFeed for Emis {
         if deleted {
             return Ok(RowChange::Remove { unit: Some(unit), table: table.name, key });
         }
+        // The number of the processing says which of two rows holds and nothing about anybody: an unchanged row that comes
+        // again under a new one must not look changed.
+        if let Some(at) = table.column("ProcessingId") {
+            values[at] = None;
+        }
         Ok(RowChange::Put { unit, table: table.name, key, values })
     }
 
