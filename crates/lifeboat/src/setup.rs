@@ -104,3 +104,29 @@ pub fn open_engine(config: &Config) -> Result<Engine, SetupError> {
     let keys = keys::load(&config.keys)?;
     Ok(Engine::open(settings, keys)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{SetupError, rules};
+    use crate::config::RulesSettings;
+    use lifeboat_feeds::rules::{Confidential, DummyPatients};
+
+    #[test]
+    fn excluded_patients_are_read_line_by_line_and_checked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("excluded.txt");
+        let settings = RulesSettings {
+            confidential: Confidential::Withhold,
+            dummy_patients: DummyPatients::Exclude,
+            excluded_patients_file: Some(path.clone()),
+        };
+        assert!(matches!(rules(&settings), Err(SetupError::Excluded { .. })));
+        std::fs::write(&path, "# nobody else\n943 476 5919 # one\n\n9434765870\n").expect("writes");
+        let excluded = rules(&settings).expect("reads").excluded;
+        assert_eq!(excluded.into_iter().collect::<Vec<_>>(), ["9434765870", "9434765919"]);
+        std::fs::write(&path, "9434765919\n9434765918\n").expect("writes");
+        let error = rules(&settings).expect_err("refuses");
+        assert!(matches!(error, SetupError::NotANumber { line: 2, .. }));
+        assert!(!error.to_string().contains("943476"));
+    }
+}

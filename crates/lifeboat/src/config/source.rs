@@ -190,12 +190,6 @@ pub(super) fn read(section: Section<'_>, folder: &Path) -> Option<SourceSettings
     let rules = read_rules(section.section("rules"), folder);
     let command = section.section("command");
     let fhir = section.section("fhir");
-    if command.holds("program") && kind != Kind::Command {
-        command.invalid("program", "it counts only with `kind = \"command\"`".to_owned());
-    }
-    if fhir.holds("url") && kind != Kind::FhirServer {
-        fhir.invalid("url", "it counts only with `kind = \"fhir-server\"`".to_owned());
-    }
     let place = match kind {
         Kind::Folder => {
             section.required_text("path").map(|path| SourceKind::Folder { path: folder.join(path), format })
