@@ -8,9 +8,9 @@ use lifeboat_feeds::Rules;
 use lifeboat_format::{Passphrase, WORK_FACTOR_DEFAULT};
 
 use crate::config::{Config, RecipientList, RecipientsError, RulesSettings, SourceKind};
-use crate::engine::{Engine, EngineError, EngineSettings, Source, TableFeeds};
+use crate::engine::{CommandSettings, Engine, EngineError, EngineSettings, Source, TableFeeds};
 use crate::feeds;
-use crate::keys::{self, KeysError};
+use crate::keys::{self, CREDENTIALS_VARIABLE, KeysError, SecretSource};
 
 /// Why an engine cannot be set up from a configuration.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +58,10 @@ pub fn engine_settings(config: &Config) -> Result<EngineSettings, SetupError> {
     let table_feeds = feeds::table_feeds();
     let source = match &config.source.kind {
         SourceKind::Folder { path, format } => Source::Folder { path: path.clone(), format: *format },
-        SourceKind::Command(settings) => Source::Command(settings.clone()),
+        SourceKind::Command(settings) => Source::Command(CommandSettings {
+            withheld_variables: secret_variables(config),
+            ..settings.clone()
+        }),
         SourceKind::FhirServer(_) => Source::Pulled(feeds::pulled_feed().ok_or(SetupError::NoPuller)?),
     };
     Ok(EngineSettings {
@@ -75,6 +78,25 @@ pub fn engine_settings(config: &Config) -> Result<EngineSettings, SetupError> {
         passphrase_work_factor: WORK_FACTOR_DEFAULT,
         threads: config.snapshot.threads,
     })
+}
+
+/// Returns the variables of the environment that hold secrets, and the one that says where others lie.
+fn secret_variables(config: &Config) -> Vec<String> {
+    let keys = &config.keys;
+    let mut sources = vec![&keys.signing, &keys.lookup, &keys.host];
+    sources.extend(&keys.passphrase);
+    for replica in &config.replicas {
+        sources
+            .extend([&replica.access_key, &replica.secret_key, &replica.session_token].into_iter().flatten());
+        sources.extend(
+            [&replica.reader_access_key, &replica.reader_secret_key, &replica.proxy].into_iter().flatten(),
+        );
+    }
+    let names = sources.into_iter().filter_map(|source| match source {
+        SecretSource::Environment(name) => Some(name.clone()),
+        SecretSource::File(_) | SecretSource::Credential(_) => None,
+    });
+    names.chain([CREDENTIALS_VARIABLE.to_owned()]).collect()
 }
 
 /// Returns the rules of the site, with the excluded patients of this moment.

@@ -247,6 +247,7 @@ fn read_command(section: Section<'_>, format: Format) -> Option<CommandSettings>
     Some(CommandSettings {
         program: PathBuf::from(program?),
         args,
+        withheld_variables: Vec::new(),
         timeout,
         output_bytes_max: u64::from(output) << 20,
         format,

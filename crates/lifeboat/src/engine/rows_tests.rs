@@ -231,7 +231,9 @@ fn batches_apply_one_after_the_other_and_only_what_changed_is_sealed_again() {
     let mut site = site();
     put_full(&site);
     let mut engine = site.engine();
+    site.put("notes.csv", b"Id\n1\n");
     let first = site.snapshot(&mut engine);
+    assert_eq!(first.notes.len(), 1, "{:?}", first.notes);
     assert_eq!(counts(&first), (3, 0, 0), "{first:?}");
     assert_eq!(first.source_time, Some("2026-11-20T01:02:03Z".parse().expect("a time")));
     assert_eq!(
@@ -528,6 +530,7 @@ fn what_a_command_writes_is_the_source_and_its_failure_replaces_nothing() {
     site.source = Source::Command(CommandSettings {
         program: "/bin/sh".into(),
         args: vec!["-c".into(), format!("cat '{}' || exit 7", documents.display())],
+        withheld_variables: Vec::new(),
         timeout: Duration::from_secs(20),
         output_bytes_max: 1_000,
         format: Format::FhirR4,
