@@ -11,9 +11,9 @@ use crate::config::{
     Config, FhirAuth, FhirFetch, FhirMode, FhirSettings, RecipientList, RecipientsError, RulesSettings,
     SourceKind,
 };
-use crate::engine::{Engine, EngineError, EngineSettings, Source, TableFeeds};
+use crate::engine::{CommandSettings, Engine, EngineError, EngineSettings, Source, TableFeeds};
 use crate::feeds;
-use crate::keys::{self, KeysError};
+use crate::keys::{self, CREDENTIALS_VARIABLE, KeysError, SecretSource};
 use crate::pull::{Fetch, PlainHttp, PullAuth, PullMode, PullSettings, SCOPE};
 use url::Url;
 
@@ -60,7 +60,10 @@ pub fn engine_settings(config: &Config) -> Result<EngineSettings, SetupError> {
     let table_feeds = feeds::table_feeds();
     let source = match &config.source.kind {
         SourceKind::Folder { path, format } => Source::Folder { path: path.clone(), format: *format },
-        SourceKind::Command(settings) => Source::Command(settings.clone()),
+        SourceKind::Command(settings) => Source::Command(CommandSettings {
+            withheld_variables: secret_variables(config),
+            ..settings.clone()
+        }),
         SourceKind::FhirServer(_) => Source::Pulled(feeds::pulled_feed()),
     };
     Ok(EngineSettings {
@@ -78,6 +81,25 @@ pub fn engine_settings(config: &Config) -> Result<EngineSettings, SetupError> {
         passphrase_work_factor: WORK_FACTOR_DEFAULT,
         threads: config.snapshot.threads,
     })
+}
+
+/// Returns the variables of the environment that hold secrets, and the one that says where others lie.
+fn secret_variables(config: &Config) -> Vec<String> {
+    let keys = &config.keys;
+    let mut sources = vec![&keys.signing, &keys.lookup, &keys.host];
+    sources.extend(&keys.passphrase);
+    for replica in &config.replicas {
+        sources
+            .extend([&replica.access_key, &replica.secret_key, &replica.session_token].into_iter().flatten());
+        sources.extend(
+            [&replica.reader_access_key, &replica.reader_secret_key, &replica.proxy].into_iter().flatten(),
+        );
+    }
+    let names = sources.into_iter().filter_map(|source| match source {
+        SecretSource::Environment(name) => Some(name.clone()),
+        SecretSource::File(_) | SecretSource::Credential(_) => None,
+    });
+    names.chain([CREDENTIALS_VARIABLE.to_owned()]).collect()
 }
 
 /// Returns the rules of the site, with the excluded patients of this moment.
@@ -184,4 +206,30 @@ pub fn pull_settings(settings: &FhirSettings) -> Result<PullSettings, PullSettin
     pull.limits.page_size = settings.page_size;
     pull.limits.request_max = settings.timeout;
     Ok(pull)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SetupError, rules};
+    use crate::config::RulesSettings;
+    use lifeboat_feeds::rules::{Confidential, DummyPatients};
+
+    #[test]
+    fn excluded_patients_are_read_line_by_line_and_checked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("excluded.txt");
+        let settings = RulesSettings {
+            confidential: Confidential::Withhold,
+            dummy_patients: DummyPatients::Exclude,
+            excluded_patients_file: Some(path.clone()),
+        };
+        assert!(matches!(rules(&settings), Err(SetupError::Excluded { .. })));
+        std::fs::write(&path, "# nobody else\n943 476 5919 # one\n\n9434765870\n").expect("writes");
+        let excluded = rules(&settings).expect("reads").excluded;
+        assert_eq!(excluded.into_iter().collect::<Vec<_>>(), ["9434765870", "9434765919"]);
+        std::fs::write(&path, "9434765919\n9434765918\n").expect("writes");
+        let error = rules(&settings).expect_err("refuses");
+        assert!(matches!(error, SetupError::NotANumber { line: 2, .. }));
+        assert!(!error.to_string().contains("943476"));
+    }
 }

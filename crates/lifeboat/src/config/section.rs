@@ -124,11 +124,6 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Whether the section stands in the file and holds this setting.
-    pub(super) fn holds(&self, name: &str) -> bool {
-        self.lookup(name).is_some()
-    }
-
     /// Reads a list of texts that may be absent.
     pub(super) fn texts(&self, name: &str) -> Option<Vec<String>> {
         let value = self.value(name)?;

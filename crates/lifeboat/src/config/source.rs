@@ -194,12 +194,6 @@ pub(super) fn read(section: Section<'_>, folder: &Path) -> Option<SourceSettings
     let windows = read_windows(section.section("windows"));
     let command = section.section("command");
     let fhir = section.section("fhir");
-    if command.holds("program") && kind != Kind::Command {
-        command.invalid("program", "it counts only with `kind = \"command\"`".to_owned());
-    }
-    if fhir.holds("url") && kind != Kind::FhirServer {
-        fhir.invalid("url", "it counts only with `kind = \"fhir-server\"`".to_owned());
-    }
     let place = match kind {
         Kind::Folder => {
             section.required_text("path").map(|path| SourceKind::Folder { path: folder.join(path), format })
@@ -278,6 +272,7 @@ fn read_command(section: Section<'_>, format: Format) -> Option<CommandSettings>
     Some(CommandSettings {
         program: PathBuf::from(program?),
         args,
+        withheld_variables: Vec::new(),
         timeout,
         output_bytes_max: u64::from(output) << 20,
         format,

@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use lifeboat_format::SigningKey;
 
+use lifeboat_feeds::Format;
+use lifeboat_feeds::rules::{Confidential, DummyPatients};
+
 use super::{
-    Config, ConfigError, InitialValues, RecipientEntry, RecipientList, RecipientsError, SETTINGS, load,
-    reference_page, sample,
+    Config, ConfigError, FhirAuth, FhirMode, InitialValues, RecipientEntry, RecipientList, RecipientsError,
+    SETTINGS, SourceKind, load, reference_page, sample,
 };
 use crate::keys::SecretSource;
 
@@ -239,5 +242,71 @@ fn a_wrong_list_of_recipients_is_refused_with_its_line() {
         std::fs::write(&path, text).expect("the list is written");
         let error = RecipientList::load(&path).expect_err("the list is wrong").to_string();
         assert!(error.contains(expected), "{error}");
+    }
+}
+
+/// The whole configuration with another section `[source]`.
+fn with_source(source: &str) -> String {
+    WHOLE.replace("[source]\npath = \"/srv/source\"\n", source)
+}
+
+#[test]
+fn a_folder_s_format_is_recognised_unless_it_is_said() {
+    for (line, expected) in [
+        ("", None),
+        ("format = \"auto\"", None),
+        ("format = \"fhir-r4-folder\"", Some(Format::FhirR4)),
+        ("format = \"fhir-r4\"", Some(Format::FhirR4)),
+        ("format = \"emis\"", Some(Format::EmisWeb)),
+        ("kind = \"folder\"\nformat = \"scr\"", Some(Format::GpSummary)),
+    ] {
+        let config = parse(&with_source(&format!("[source]\npath = \"/srv/source\"\n{line}\n"))).expect(line);
+        let SourceKind::Folder { format, .. } = config.source.kind else { panic!("a folder: {line}") };
+        assert_eq!(format, expected, "{line}");
+        assert_eq!(config.source.rules.confidential, Confidential::Withhold);
+        assert_eq!(config.source.rules.dummy_patients, DummyPatients::Exclude);
+    }
+}
+
+#[test]
+fn a_command_and_a_server_are_sources_too() {
+    let command = "[source]\nkind = \"command\"\n[source.command]\nprogram = \"export\"\nargs = [\"-a\", \"b\"]\n\
+                   timeout = \"5m\"\n";
+    let SourceKind::Command(command) = parse(&with_source(command)).expect("a command").source.kind else {
+        panic!("a command")
+    };
+    assert_eq!((command.args.len(), command.timeout.as_secs(), command.format), (2, 300, Format::FhirR4));
+    let server = "[source]\nkind = \"fhir-server\"\n[source.fhir]\nurl = \"https://fhir.example/r4\"\n\
+                  auth = \"smart\"\nclient_id = \"us\"\nprivate_key_file = \"keys/fhir.jwk\"\ngroup = \"gp\"\n";
+    let SourceKind::FhirServer(server) = parse(&with_source(server)).expect("a server").source.kind else {
+        panic!("a server")
+    };
+    assert_eq!(server.mode, FhirMode::Bulk { group: Some("gp".into()) });
+    let FhirAuth::Smart { private_key, .. } = &server.auth else { panic!("SMART") };
+    assert_eq!(*private_key, SecretSource::File("/etc/site/keys/fhir.jwk".into()));
+}
+
+#[test]
+fn a_source_that_does_not_fit_together_is_refused() {
+    for (source, expected) in [
+        ("[source]\nkind = \"command\"\n", "source.command.program"),
+        ("[source]\nkind = \"fhir-server\"\n", "source.fhir.url"),
+        (
+            "[source]\nkind = \"fhir-server\"\nformat = \"emis\"\n[source.fhir]\nurl = \"u\"\n",
+            "source.format",
+        ),
+        ("[source]\nkind = \"fhir-server\"\n[source.fhir]\nurl = \"u\"\nauth = \"bearer\"\n", "token_file"),
+        (
+            "[source]\nkind = \"fhir-server\"\n[source.fhir]\nurl = \"u\"\nauth = \"basic\"\npassword = \"x\"\n",
+            "secret",
+        ),
+        ("[source]\npath = \"s\"\n[source.rules]\nconfidential = \"drop\"\n", "source.rules.confidential"),
+        (
+            "[source]\nkind = \"command\"\n[source.command]\nprogram = \"p\"\nargs = \"a\"\n",
+            "a list of texts",
+        ),
+    ] {
+        let found = problems(&with_source(source)).join("\n");
+        assert!(found.contains(expected), "{source}: {found}");
     }
 }

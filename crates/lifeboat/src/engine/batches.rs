@@ -29,6 +29,9 @@ const BUNCHES_PER_READER: usize = 4;
 /// Kinds of problems of one batch that are kept; more of them say no more.
 const PROBLEMS_MAX: usize = 1_000;
 
+/// Files beside the batches that are named.
+const STRAYS_MAX: usize = 100;
+
 /// What is kept of earlier batches, as far as the rest of the state knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Expected {
@@ -62,8 +65,12 @@ impl Batches<'_> {
     pub(crate) fn take(&mut self, expected: Expected, full_name: Option<&str>) -> Result<Taken, EngineError> {
         let applied = self.store.applied()?;
         let batches = self.store.feed().batches(&self.listing.facts(), &Heads::of(self.listing));
+        let strays = self.strays(&batches);
         let plan = self.plan(&applied, batches)?;
-        let remarks = plan.steps.iter().flat_map(|step| remarks_of(&step.batch, &step.decision)).collect();
+        let remarks = strays
+            .into_iter()
+            .chain(plan.steps.iter().flat_map(|step| remarks_of(&step.batch, &step.decision)))
+            .collect();
         let steps: Vec<(&Batch, Apply)> = plan.to_apply().map(|(step, apply)| (&step.batch, apply)).collect();
         // What lies before the last full one says nothing that it does not say.
         let from = steps.iter().rposition(|(_, apply)| *apply != Apply::Follow).unwrap_or(0);
@@ -92,6 +99,35 @@ impl Batches<'_> {
             return Err(EngineError::NoBatch { path: self.root.to_owned(), refused });
         }
         Ok(Taken { refused, remarks })
+    }
+
+    /// Files that belong to no batch, the first of them.
+    fn strays(&self, batches: &[Batch]) -> Vec<Remark> {
+        let mut is_stray = vec![true; self.listing.files.len()];
+        let tables = batches.iter().flat_map(|batch| &batch.tables);
+        tables.for_each(|table| is_stray[table.file] = false);
+        // What a batch says of a file of its own is said there.
+        let named: BTreeSet<&str> =
+            batches.iter().flat_map(|batch| &batch.problems).map(|problem| problem.file.as_str()).collect();
+        let strays = self
+            .listing
+            .files
+            .iter()
+            .zip(is_stray)
+            .filter(|(file, is_stray)| *is_stray && !named.contains(file.relative.as_str()));
+        let reason = "belongs to no batch of this feed; it is not read";
+        strays
+            .take(STRAYS_MAX)
+            .map(|(file, _)| {
+                let input = UnreadableInput {
+                    file: file.relative.clone(),
+                    line: None,
+                    reason: reason.to_owned(),
+                    times: 1,
+                };
+                Remark { is_note: IsNote::Yes, input }
+            })
+            .collect()
     }
 
     fn plan(&self, applied: &[AppliedBatch], batches: Vec<Batch>) -> Result<BatchPlan, EngineError> {

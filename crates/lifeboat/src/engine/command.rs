@@ -29,6 +29,8 @@ pub struct CommandSettings {
     pub program: PathBuf,
     /// Its arguments.
     pub args: Vec<String>,
+    /// Variables of the environment that it does not get, because they hold this program's secrets.
+    pub withheld_variables: Vec<String>,
     /// How long it may run.
     pub timeout: Duration,
     /// The most bytes that it may write to standard output.
@@ -168,7 +170,11 @@ struct Running {
 impl Running {
     fn start(settings: &CommandSettings) -> Result<Self, CommandError> {
         let failed = |source| CommandError::Start { program: settings.program.clone(), source };
-        let mut child = Command::new(&settings.program)
+        let mut command = Command::new(&settings.program);
+        settings.withheld_variables.iter().for_each(|name| {
+            command.env_remove(name);
+        });
+        let mut child = command
             .args(&settings.args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -275,6 +281,7 @@ mod tests {
         CommandSettings {
             program: "/bin/sh".into(),
             args: vec!["-c".into(), script.into()],
+            withheld_variables: Vec::new(),
             timeout: Duration::from_secs(20),
             output_bytes_max: 100_000,
             format: Format::FhirR4,
@@ -288,6 +295,14 @@ mod tests {
         written.output.reader().read_to_string(&mut text).expect("reads");
         assert_eq!(text, "{}\n{}");
         assert_eq!(written.said.as_deref(), Some("a b"));
+    }
+
+    #[test]
+    fn a_command_does_not_get_what_is_withheld() {
+        let script =
+            "export -p | while read -r word name; do case \"$name\" in HOME=*) echo home;; esac; done";
+        let withheld = CommandSettings { withheld_variables: vec!["HOME".into()], ..shell(script) };
+        assert_eq!(run(&withheld, &|_| {}).expect("runs").output.bytes(), 0);
     }
 
     #[test]

@@ -319,4 +319,6 @@ fn lock_state(folder: &Path) -> Result<File, EngineError> {
 }
 
 #[cfg(test)]
+mod rows_tests;
+#[cfg(test)]
 mod tests;

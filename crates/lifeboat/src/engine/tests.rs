@@ -19,24 +19,31 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A site in a scratch folder, with a clock that the test moves.
-struct Site {
-    folder: TempDir,
+pub(super) struct Site {
+    pub(super) folder: TempDir,
     identity: Identity,
     signing: String,
     lookup: String,
     host: String,
     recipients: Vec<Recipient>,
     now: Timestamp,
+    pub(super) source: Source,
+    pub(super) table_feeds: TableFeeds,
+    pub(super) rules: Rules,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         fs::create_dir(folder.path().join("source")).expect("a folder");
         let identity = Identity::generate();
         let site: SiteCode = "A81001".parse().expect("a code");
+        let source = Source::Folder { path: folder.path().join("source"), format: Some(Format::FhirR4) };
         Self {
             folder,
+            source,
+            table_feeds: TableFeeds::default(),
+            rules: Rules::default(),
             recipients: vec![identity.recipient()],
             identity,
             signing: SigningKey::generate(&site.origin()).expect("a key").to_secret_text().to_string(),
@@ -46,18 +53,42 @@ impl Site {
         }
     }
 
-    fn engine(&self) -> Engine {
+    /// Writes down what another process needs to work on the same site.
+    #[cfg(feature = "crash-steps")]
+    pub(super) fn keep_keys(&self) {
+        let keys = format!("{}\n{}\n{}\n{}", self.recipients[0], self.signing, self.lookup, self.host);
+        fs::write(self.folder.path().join("keys"), keys).expect("writes");
+    }
+
+    /// The site of another process.
+    #[cfg(feature = "crash-steps")]
+    pub(super) fn in_folder(folder: &std::path::Path) -> Self {
+        let mut site = Self::new();
+        fs::remove_dir(site.folder.path().join("source")).expect("removes");
+        for name in ["source", "state"] {
+            std::os::unix::fs::symlink(folder.join(name), site.folder.path().join(name)).expect("a link");
+        }
+        let keys = fs::read_to_string(folder.join("keys")).expect("reads");
+        let [recipient, signing, lookup, host] = keys.lines().collect::<Vec<_>>()[..] else {
+            panic!("four lines")
+        };
+        site.recipients = vec![recipient.parse().expect("a recipient")];
+        (site.signing, site.lookup, site.host) = (signing.to_owned(), lookup.to_owned(), host.to_owned());
+        site
+    }
+
+    pub(super) fn engine(&self) -> Engine {
         self.try_engine().expect("an engine")
     }
 
-    fn try_engine(&self) -> Result<Engine, EngineError> {
+    pub(super) fn try_engine(&self) -> Result<Engine, EngineError> {
         let settings = EngineSettings {
             site: "A81001".parse().expect("a code"),
             site_name: "Test Surgery".into(),
-            source: Source::Folder { path: self.folder.path().join("source"), format: Some(Format::FhirR4) },
-            rules: Rules::default(),
+            source: self.source.clone(),
+            rules: self.rules.clone(),
             windows: Windows::default(),
-            table_feeds: TableFeeds::default(),
+            table_feeds: self.table_feeds.clone(),
             stable_after: Duration::ZERO,
             state_dir: self.folder.path().join("state"),
             expected_within: Duration::from_secs(900),
@@ -74,19 +105,19 @@ impl Site {
         Engine::open(settings, keys)
     }
 
-    fn put(&self, name: &str, content: &[u8]) {
+    pub(super) fn put(&self, name: &str, content: &[u8]) {
         fs::write(self.folder.path().join("source").join(name), content).expect("a file");
     }
 
-    fn put_json(&self, name: &str, content: &Value) {
+    pub(super) fn put_json(&self, name: &str, content: &Value) {
         self.put(name, content.to_string().as_bytes());
     }
 
-    fn take_away(&self, name: &str) {
+    pub(super) fn take_away(&self, name: &str) {
         fs::remove_file(self.folder.path().join("source").join(name)).expect("a file");
     }
 
-    fn put_practice(&self, patients: usize) -> Practice {
+    pub(super) fn put_practice(&self, patients: usize) -> Practice {
         let practice = Practice::new(7, patients, jiff::civil::date(2026, 11, 21));
         for (stem, bundle) in practice.files() {
             self.put_json(&format!("{stem}.json"), &bundle);
@@ -94,17 +125,17 @@ impl Site {
         practice
     }
 
-    fn snapshot(&mut self, engine: &mut Engine) -> SnapshotReport {
+    pub(super) fn snapshot(&mut self, engine: &mut Engine) -> SnapshotReport {
         self.snapshot_as(engine, &Acceptance::ByGate)
     }
 
-    fn snapshot_as(&mut self, engine: &mut Engine, acceptance: &Acceptance) -> SnapshotReport {
+    pub(super) fn snapshot_as(&mut self, engine: &mut Engine, acceptance: &Acceptance) -> SnapshotReport {
         self.now += SignedDuration::from_mins(5);
         engine.take_snapshot(self.now, acceptance, &NoProgress).expect("a snapshot")
     }
 
     /// Opens every record of the newest accepted snapshot.
-    fn records(&self, engine: &Engine) -> BTreeMap<String, Value> {
+    pub(super) fn records(&self, engine: &Engine) -> BTreeMap<String, Value> {
         let key = SigningKey::from_secret_text(&self.signing).expect("a key").verification_key();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
@@ -127,7 +158,7 @@ impl Site {
     }
 }
 
-fn sequence(report: &SnapshotReport) -> (u64, &'static str) {
+pub(super) fn sequence(report: &SnapshotReport) -> (u64, &'static str) {
     match report.outcome {
         Outcome::Snapshot { sequence, held: false } => (sequence.number(), "snapshot"),
         Outcome::Snapshot { sequence, held: true } => (sequence.number(), "held"),
@@ -137,7 +168,7 @@ fn sequence(report: &SnapshotReport) -> (u64, &'static str) {
 }
 
 /// Every string in a record that contains `text`.
-fn mentions(record: &Value, text: &str) -> bool {
+pub(super) fn mentions(record: &Value, text: &str) -> bool {
     record.to_string().contains(text)
 }
 

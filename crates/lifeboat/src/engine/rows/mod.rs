@@ -17,9 +17,6 @@ mod shared;
 mod sink;
 mod view;
 
-#[cfg(test)]
-mod tests;
-
 pub use error::RowsError;
 pub use sink::StoreSink;
 

@@ -1,1 +1,0 @@
-//! Rows kept over batches.
