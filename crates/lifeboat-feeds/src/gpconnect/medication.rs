@@ -7,9 +7,9 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::common;
 use super::issues;
 use super::response::Response;
+use super::shapes;
 use super::translation::{Translation, is_confidential};
 use super::value::{
     append, extend, extension, has_code, items, items_of, listed, make_list, note, put, rename, take,
@@ -162,7 +162,7 @@ fn name_medicine(response: &Response, at: usize, resource: &mut Value) {
         return;
     }
     // What the medicine's resource says is told here; problems with it are those of the resource itself.
-    let mut medicine = common::translate(response, found, &mut Vec::new());
+    let mut medicine = shapes::translate(response, found, &mut Vec::new());
     let mut code = take(&mut medicine, "code");
     if code.is_null() {
         code = json!({"text": words::name(response, found)});

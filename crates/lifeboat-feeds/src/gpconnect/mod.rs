@@ -8,7 +8,6 @@
 //! are *not supplied*; an area whose list is missing was not asked for, and is *not supplied* either.
 
 mod clinical;
-mod common;
 mod consultation;
 #[cfg(test)]
 mod corpus_tests;
@@ -20,6 +19,7 @@ mod lists;
 mod medication;
 mod requests;
 mod response;
+mod shapes;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -4,8 +4,8 @@ use lifeboat_clinical::SectionId;
 use lifeboat_clinical::section::SectionWarning;
 use serde_json::Value;
 
-use super::common;
 use super::response::{Response, plain_kind};
+use super::shapes;
 use super::value::{codings, items_of};
 use crate::problem::{Problem, Reason};
 use crate::r4::Document;
@@ -126,7 +126,7 @@ impl<'r> Translation<'r> {
 
     /// Translates what the resource at a place has in common with all others.
     pub(super) fn common(&mut self, at: usize) -> Value {
-        common::translate(self.response, at, &mut self.problems)
+        shapes::translate(self.response, at, &mut self.problems)
     }
 
     /// Adds a translated resource, unless the source marks it as confidential and the site withholds such items.

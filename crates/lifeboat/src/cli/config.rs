@@ -14,6 +14,7 @@ use crate::keys::{self, SecretSource};
 use crate::output::{Report, to_json};
 use crate::replicas::NO_ACCESS_KEY;
 use crate::setup;
+use lifeboat_clinical::record::Windows;
 
 /// Runs one of the commands.
 pub(super) fn run(global: &Global, command: &ConfigCommand) -> Result<Box<dyn Report>, CommandError> {
@@ -182,14 +183,7 @@ fn show(config: &Config) -> Value {
                 "dummy_patients": config.source.rules.dummy_patients,
                 "excluded_patients_file": config.source.rules.excluded_patients_file,
             },
-            "windows": {
-                "past_medication_months": config.source.windows.past_medication,
-                "encounters_months": config.source.windows.encounters,
-                "results_months": config.source.windows.results,
-                "observations_months": config.source.windows.observations,
-                "referrals_months": config.source.windows.referrals,
-                "other_items_months": config.source.windows.other_items,
-            },
+            "windows": windows(&config.source.windows),
             "stable_after": format_duration(config.source.stable_after),
             "rescan": format_duration(config.source.rescan),
         },
@@ -211,6 +205,17 @@ fn show(config: &Config) -> Value {
             "level": format!("{:?}", config.log.level).to_lowercase(),
         },
         "replica": replicas,
+    })
+}
+
+fn windows(windows: &Windows) -> Value {
+    json!({
+                "past_medication_months": windows.past_medication,
+                "encounters_months": windows.encounters,
+                "results_months": windows.results,
+                "observations_months": windows.observations,
+                "referrals_months": windows.referrals,
+                "other_items_months": windows.other_items,
     })
 }
 
