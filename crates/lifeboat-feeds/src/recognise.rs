@@ -252,7 +252,7 @@ impl Tally {
                 all.dedup();
                 Err(NotRecognised::Mixed(all))
             }
-            _ => Err(NotRecognised::Mixed(formats)),
+            _ => prevailing(&self.formats).ok_or(NotRecognised::Mixed(formats)),
         };
         let found = self.found.into_iter();
         let mut evidence: Vec<Evidence> = found
@@ -265,6 +265,18 @@ impl Tally {
         }
         Recognition { format, evidence, encrypted: self.encrypted }
     }
+}
+
+/// Of a hundred files in the formats of documents, so many must be of one for the others to be strays.
+const PREVAILING_PERCENT: u64 = 90;
+
+/// The format of documents that all but a few stray ones have; the strays are reported when they are read. Tables are
+/// never strays: they would be a second source.
+fn prevailing(formats: &BTreeMap<Format, u64>) -> Option<Format> {
+    let all: u64 = formats.values().sum();
+    let (format, files) = formats.iter().max_by_key(|(_, files)| **files)?;
+    let has_tables = formats.keys().any(|format| format.is_tables());
+    (!has_tables && files * 100 >= all * PREVAILING_PERCENT).then_some(*format)
 }
 
 #[cfg(test)]

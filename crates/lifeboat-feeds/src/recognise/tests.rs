@@ -294,6 +294,23 @@ fn what_fits_two_formats_or_is_mixed_is_not_recognised() {
 }
 
 #[test]
+fn a_stray_document_of_another_format_does_not_stop_the_others() {
+    let r4: &[u8] = br#"{"resourceType":"Bundle","type":"collection","meta":{"profile":["http://hl7.org/fhir/uv/ips/StructureDefinition/Bundle-uv-ips"]},"entry":[]}"#;
+    let stu3: &[u8] = br#"{"resourceType":"Bundle","type":"collection","meta":{"profile":["https://fhir.nhs.uk/STU3/StructureDefinition/GPConnect-StructuredRecord-Bundle-1"]},"entry":[]}"#;
+    for (of_r4, of_stu3, expected) in [
+        (19, 1, Ok(Format::FhirR4)),
+        (1, 19, Ok(Format::GpConnect)),
+        (8, 2, Err(NotRecognised::Mixed(vec![Format::FhirR4, Format::GpConnect]))),
+    ] {
+        let names: Vec<String> = (0..of_r4 + of_stu3).map(|at| format!("{at}.json")).collect();
+        let content = |at: usize| if at < of_r4 { r4 } else { stu3 };
+        let files: Vec<(&str, &[u8])> =
+            names.iter().enumerate().map(|(at, name)| (name.as_str(), content(at))).collect();
+        assert_eq!(recognise_all(&files).format, expected, "{of_r4} and {of_stu3}");
+    }
+}
+
+#[test]
 fn of_many_files_a_part_is_looked_into() {
     let names: Vec<String> = (0..1000).map(|at| format!("{at}.json")).collect();
     let json: &[u8] = b"{\"resourceType\":\"Patient\"}";
