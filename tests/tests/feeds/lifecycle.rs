@@ -1,0 +1,1 @@
+//! What becomes of patients and items.
