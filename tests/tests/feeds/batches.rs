@@ -91,7 +91,7 @@ fn what_cannot_apply_is_refused_with_its_reason_and_the_records_stay() {
                 site.snapshot();
                 order.deliver(site, 1);
             },
-            says: &["is older than", "_1003_"],
+            says: &["is older than 1003_"],
         },
         Refused {
             name: "another practice's EMIS batch",

@@ -18,16 +18,16 @@ pub(super) const FAILED: i32 = 1;
 
 /// A practice whose extracts are written one after the other.
 #[derive(Clone, Copy)]
-pub(super) struct Order {
-    pub(super) format: &'static str,
-    pub(super) patients: u32,
+pub(crate) struct Order {
+    pub(crate) format: &'static str,
+    pub(crate) patients: u32,
     /// In a hundred, how many patients change from one extract to the next.
-    pub(super) changes: u32,
+    pub(crate) changes: u32,
 }
 
 impl Order {
     /// A small practice of which half changes each time.
-    pub(super) fn small(format: &'static str) -> Order {
+    pub(crate) fn small(format: &'static str) -> Order {
         Order { format, patients: 16, changes: 50 }
     }
 
@@ -45,7 +45,7 @@ impl Order {
 
     /// Delivers an extract to the site's source.
     #[track_caller]
-    pub(super) fn deliver(&self, site: &Site, delta: u32) {
+    pub(crate) fn deliver(&self, site: &Site, delta: u32) {
         self.write(site, delta, &site.source());
     }
 

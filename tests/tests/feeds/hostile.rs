@@ -59,7 +59,7 @@ enum Harmed {
 }
 
 const ENTRIES: &str = "_CareRecord_Observation_";
-const DIARY: &str = "_CareRecord_Diary_";
+const CONSULTATIONS: &str = "_CareRecord_Consultation_";
 
 /// Replaces the first bytes `from` after the header of the table of entries.
 fn entry_bytes(folder: &Path, change: impl FnOnce(&mut Vec<u8>, usize)) {
@@ -94,13 +94,13 @@ const HARMS: &[Harm] = &[
     Harm {
         name: "a table in UTF-16",
         harm: |folder| {
-            edit(&file(folder, DIARY), |bytes| {
+            edit(&file(folder, CONSULTATIONS), |bytes| {
                 let text = String::from_utf8(bytes).expect("the writer writes UTF-8");
                 [0xFEFF].into_iter().chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
             });
         },
-        told: Some(("unreadable", &[DIARY])),
-        harmed: Harmed::NotSupplied(&["diary"]),
+        told: Some(("unreadable", &[CONSULTATIONS])),
+        harmed: Harmed::NotSupplied(&["encounters"]),
     },
     Harm {
         name: "Windows-1252 in place of UTF-8",
@@ -150,12 +150,12 @@ const HARMS: &[Harm] = &[
     Harm {
         name: "a column that is missing",
         harm: |folder| {
-            let mut diary = Table::read(folder, DIARY);
-            diary.drop_column("EffectiveDate");
-            diary.write();
+            let mut consultations = Table::read(folder, CONSULTATIONS);
+            consultations.drop_column("EffectiveDate");
+            consultations.write();
         },
-        told: Some(("unreadable", &[DIARY, "the column EffectiveDate is missing", "not supplied"])),
-        harmed: Harmed::NotSupplied(&["diary"]),
+        told: Some(("unreadable", &[CONSULTATIONS, "the column EffectiveDate is missing", "not supplied"])),
+        harmed: Harmed::NotSupplied(&["encounters"]),
     },
     Harm {
         name: "a column that is not known",
@@ -170,8 +170,8 @@ const HARMS: &[Harm] = &[
     Harm {
         name: "a table that is not known",
         harm: |folder| {
-            let known = file(folder, DIARY);
-            let name = known.to_string_lossy().replace("CareRecord_Diary", "CareRecord_Novelty");
+            let known = file(folder, CONSULTATIONS);
+            let name = known.to_string_lossy().replace("CareRecord_Consultation", "CareRecord_Novelty");
             fs::write(name, "NoveltyGuid\r\n1\r\n").expect("a table");
         },
         told: Some(("unreadable", &["CareRecord_Novelty", "schema drift"])),

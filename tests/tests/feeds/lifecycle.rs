@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use lifeboat_clinical::view::patient_view;
 use lifeboat_tests::damage;
+use lifeboat_tests::practice::today;
 use lifeboat_tests::site::Site;
 
-use super::extract::{Order, Table, attempt, report, shown};
+use super::extract::{Order, Table, attempt, lines, report, shown};
 use super::reading::{Page, Practice};
 
 const ORDER: Order = Order { format: "emis", patients: 16, changes: 0 };
@@ -51,10 +53,29 @@ fn text_of(folder: &Path) -> String {
     contents.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect::<Vec<_>>().join("\n")
 }
 
+/// Finds a patient with an NHS number who has an appointment today: more speaks of them than their own rows.
+fn with_an_appointment(site: &Site, patients: &Table) -> usize {
+    let slots = Table::read(&site.source(), "_Appointment_Slot_");
+    let today = today().to_string();
+    let of_today = (0..slots.rows.len()).filter(|slot| slots.field(*slot, "AppointmentDate") == today);
+    let mut rows = of_today.map(|slot| patients.find("PatientGuid", &slots.field(slot, "PatientGuid")));
+    rows.find(|row| patients.field(*row, "NhsNumber").len() == 10).expect("somebody has an appointment")
+}
+
 /// How many restored records hold a text.
 fn records_with(folder: &Path, text: &str) -> usize {
     let contents = damage::contents(folder).into_values();
     contents.filter(|bytes| String::from_utf8_lossy(bytes).contains(text)).count()
+}
+
+/// How many restored records have a section that says this before its items.
+fn records_that_say(folder: &Path, words: &str) -> usize {
+    let says = |bytes: &Vec<u8>| {
+        let view = patient_view(bytes, today()).ok();
+        let sections = view.iter().flat_map(|view| &view.sections);
+        sections.flat_map(|section| &section.notes).any(|note| note.contains(words))
+    };
+    damage::contents(folder).values().filter(|bytes| says(bytes)).count()
 }
 
 #[test]
@@ -97,7 +118,8 @@ fn a_confidential_item_is_left_out_and_its_section_says_so() {
     assert_eq!(taken["changed"], 1, "{taken}");
     let folder = site.restore("one", "text");
     assert_eq!(records_with(&folder, NEW_WORDS), 0);
-    assert!(text_of(&folder).contains("confidential"));
+    let says = ["excluded due to confidentiality", "Access is denied to"];
+    assert_eq!(says.iter().map(|words| records_that_say(&folder, words)).sum::<usize>(), 1);
     let after = shown(&site, "after");
     let differing: Vec<&String> = before.keys().filter(|who| before.get(*who) != after.get(*who)).collect();
     assert_eq!(differing.len(), 1, "one page differs: {differing:?}");
@@ -118,8 +140,8 @@ fn a_confidential_item_is_left_out_and_its_section_says_so() {
 fn excluded_patients_have_no_record_and_come_back_when_they_are_not_excluded_any_more() {
     let site = ORDER.site();
     let patients = Table::read(&site.source(), "_Admin_Patient_");
-    let number = (0..patients.rows.len()).map(|row| patients.field(row, "NhsNumber"));
-    let number = number.into_iter().find(|number| number.len() == 10).expect("somebody has a number");
+    let row = with_an_appointment(&site, &patients);
+    let number = patients.field(row, "NhsNumber");
     assert!(page_of(&shown(&site, "all"), &number).is_some());
     let list = site.root().join("excluded.txt");
     fs::write(&list, format!("# Asked to be left out.\n{number}\n")).expect("a list");
@@ -127,6 +149,8 @@ fn excluded_patients_have_no_record_and_come_back_when_they_are_not_excluded_any
     site.edit_config(|text| text.replace(&format!("# {named}"), named));
     let without = report(&attempt(&site).code(0));
     assert_eq!(without["removed"], 1, "{without}");
+    assert_eq!([&without["added"], &without["patients"]], [0, 15], "{without}");
+    assert_eq!(lines(&without, "unreadable"), [""; 0]);
     let folder = site.restore("one", "without");
     assert!(!text_of(&folder).contains(&number));
     fs::write(&list, "").expect("a list");
@@ -136,12 +160,32 @@ fn excluded_patients_have_no_record_and_come_back_when_they_are_not_excluded_any
 }
 
 #[test]
+fn excluded_patients_have_no_record_whatever_the_format() {
+    for format in ["fhir", "bulk", "gpconnect", "tpp", "vision"] {
+        let order = Order { format, ..ORDER };
+        let site = order.site();
+        let before = shown(&site, "before");
+        let number = before.keys().find(|who| who.len() == 12 && !who.starts_with("day"));
+        let number = number.expect("somebody has a number").replace(' ', "");
+        fs::write(site.root().join("excluded.txt"), &number).expect("a list");
+        let named = "excluded_patients_file = \"excluded.txt\"";
+        site.edit_config(|text| text.replace(&format!("# {named}"), named));
+        let done = attempt(&site).code(0);
+        let without = report(&done);
+        assert_eq!([&without["added"], &without["removed"], &without["patients"]], [0, 1, 15], "{format}");
+        assert_eq!(lines(&without, "unreadable"), [""; 0], "{format}");
+        assert!(!text_of(&site.restore("one", "without")).contains(&number), "{format}");
+    }
+}
+
+#[test]
 fn dummy_patients_have_no_record_unless_they_are_kept() {
     let site = Site::new(&["one"]);
     ORDER.deliver(&site, 0);
     let mut patients = Table::read(&site.source(), "_Admin_Patient_");
-    patients.set(2, "DummyType", "true");
-    patients.set(2, "Surname", NEW_WORDS);
+    let row = with_an_appointment(&site, &patients);
+    patients.set(row, "DummyType", "true");
+    patients.set(row, "Surname", NEW_WORDS);
     patients.write();
     let without = site.snapshot();
     assert_eq!(without["snapshot"]["patients"], 15, "{without}");

@@ -2,7 +2,7 @@
 
 mod agreement;
 mod batches;
-mod extract;
+pub(crate) mod extract;
 mod forced;
 mod hostile;
 mod lifecycle;
