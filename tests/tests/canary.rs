@@ -89,7 +89,8 @@ fn no_mark_of_a_patient_in_batches_of_rows_is_outside_what_is_sealed() {
     let mut search = Search::new(&order.practice());
 
     let loading = step_of(&site, "rows: owners' rows written");
-    let killed = site.command(&["-vv", "snapshot"]).environment("LIFEBOAT_CRASH_AT", loading.to_string()).start();
+    let killed =
+        site.command(&["-vv", "snapshot"]).environment("LIFEBOAT_CRASH_AT", loading.to_string()).start();
     watch_open_files(&killed, &site, &mut search);
     let killed = killed.finish();
     assert_eq!(killed.status.code(), None, "it is killed while it loads: {}", killed.story());
@@ -123,7 +124,8 @@ fn what_a_command_says_of_patients_is_in_no_file_and_in_no_log() {
     let practice = practice::practice(3);
     let site = Site::new(&["one", "two"]);
     let answer = site.root().join("answer.ndjson");
-    let bundles: Vec<String> = practice.clone().with_marker(MARK).files().map(|(_, it)| it.to_string()).collect();
+    let bundles: Vec<String> =
+        practice.clone().with_marker(MARK).files().map(|(_, it)| it.to_string()).collect();
     fs::write(&answer, bundles.join("\n")).expect("an answer");
     let script = format!("echo 'about {MARK}' >&2; cat {}; test ! -e fail", answer.display());
     site.edit_config(|text| {

@@ -99,7 +99,9 @@ fn kill_at_every_step(before: &Site, copies: &[&str], acknowledged: Acknowledged
 /// Kills a snapshot at every step that writes rows or what is remembered beside them, and at some of the others.
 fn kill_at_steps_of_rows(before: &Site, copies: &[&str], acknowledged: Acknowledged) {
     let trial = Trial::new(before, copies, acknowledged);
-    for step in ["rows: batch read", "rows: owners' rows written", "rows: before commit", "rows: after commit"] {
+    for step in
+        ["rows: batch read", "rows: owners' rows written", "rows: before commit", "rows: after commit"]
+    {
         assert!(trial.steps.iter().any(|name| name == step), "{step} is not among the steps");
     }
     let steps = trial.steps.iter().zip(1..).filter(|(name, number)| {

@@ -189,7 +189,8 @@ fn what_is_broken_is_named_and_everything_else_is_read() {
         (harm.harm)(&site.source());
         let done = bounded(&site).code(0);
         let report = report(&done);
-        let told: BTreeSet<String> = ["unreadable", "notes"].iter().flat_map(|of| lines(&report, of)).collect();
+        let told: BTreeSet<String> =
+            ["unreadable", "notes"].iter().flat_map(|of| lines(&report, of)).collect();
         match harm.told {
             Some((heading, words)) => {
                 says_once(&lines(&report, heading), words);
@@ -281,9 +282,11 @@ fn documents_that_are_broken_are_named_and_the_others_are_read() {
     let site = Site::new(&["one"]);
     Order { format: "gpconnect", ..EMIS }.deliver(&site, 0);
     let source = site.source();
-    let whole = damage::files_below(&source).into_iter().find(|file| file.to_string_lossy().ends_with(".json"));
+    let whole =
+        damage::files_below(&source).into_iter().find(|file| file.to_string_lossy().ends_with(".json"));
     let whole = fs::read(source.join(whole.expect("there are documents"))).expect("it can be read");
-    let deep = format!("{{\"resourceType\":\"Bundle\",\"entry\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
+    let deep =
+        format!("{{\"resourceType\":\"Bundle\",\"entry\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
     let long = format!("{{\"resourceType\":\"Bundle\",\"id\":\"{}\"", "y".repeat(10 << 20));
     fs::write(source.join("deep.json"), deep).expect("a file");
     fs::write(source.join("long.json"), long).expect("a file");

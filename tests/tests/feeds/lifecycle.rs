@@ -206,7 +206,9 @@ fn where_a_sensitive_patient_lives_is_nowhere_once_the_source_says_so() {
     let mut patients = Table::read(&site.source(), "_Admin_Patient_");
     let usual = |row: &usize| {
         let field = |column: &str| patients.field(*row, column);
-        field("NhsNumber").len() == 10 && field("SpineSensitive") == "false" && field("DateOfDeath").is_empty()
+        field("NhsNumber").len() == 10
+            && field("SpineSensitive") == "false"
+            && field("DateOfDeath").is_empty()
     };
     let row = (0..patients.rows.len()).find(usual).expect("most patients are like that");
     let number = patients.field(row, "NhsNumber");

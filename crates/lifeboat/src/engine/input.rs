@@ -106,11 +106,9 @@ impl<'a> Document<'a> {
                             .collect(),
                         left_out: None,
                     },
-                    Some(Err(problem)) => Content {
-                        bytes: None,
-                        remarks: vec![self.remark_of_feed(&problem)],
-                        left_out: None,
-                    },
+                    Some(Err(problem)) => {
+                        Content { bytes: None, remarks: vec![self.remark_of_feed(&problem)], left_out: None }
+                    }
                 })
             }
             Origin::Rows { view, unit, .. } => {
