@@ -5,9 +5,11 @@
 //! travel.
 
 use std::collections::HashSet;
-use std::fs;
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
+use lifeboat_feeds::synth::{Order, Sink, emis};
 use lifeboat_tests::damage;
 use lifeboat_tests::practice;
 use lifeboat_tests::program::{Finished, Running, wait_for};
@@ -73,6 +75,114 @@ fn the_search_finds_a_mark_in_every_form() {
     let mut search = Search::new(&practice);
     search.bytes("harmless", b"0123456789 a Qzxcanary jv of 99900000000000");
     assert!(search.found.is_empty());
+}
+
+/// Patients of the practice whose extract comes in batches.
+const PATIENTS_IN_BATCHES: usize = 150;
+
+#[test]
+fn no_mark_of_a_patient_in_batches_of_rows_is_outside_what_is_sealed() {
+    let order = Order { share: 0.2, ..Order::full(PATIENTS_IN_BATCHES, 7, practice::today()) };
+    let order = order.with_marker(MARK);
+    let site = Site::new(&["one", "two"]);
+    emis::write(&order, &mut Folder(site.source())).expect("the source can be written");
+    let mut search = Search::new(&order.practice());
+
+    let loading = step_of(&site, "rows: owners' rows written");
+    let killed =
+        site.command(&["-vv", "snapshot"]).environment("LIFEBOAT_CRASH_AT", loading.to_string()).start();
+    watch_open_files(&killed, &site, &mut search);
+    let killed = killed.finish();
+    assert_eq!(killed.status.code(), None, "it is killed while it loads: {}", killed.story());
+    search.printed("a killed load", &killed);
+    search.folders("after a kill", &site);
+
+    let first = site.command(&["-vv", "snapshot"]).start();
+    watch_open_files(&first, &site, &mut search);
+    let first = first.finish().success();
+    search.printed("the first load", &first);
+
+    emis::write(&order.clone().later(1), &mut Folder(site.source())).expect("the source can be written");
+    search.printed("changes", &site.command(&["-vv", "--json", "snapshot"]).run().success());
+    emis::write(&order.clone().later(2), &mut Folder(site.source())).expect("the source can be written");
+    break_rows(&site);
+    let broken = site.command(&["-vv", "snapshot"]).run();
+    assert!(broken.stdout.contains("NOT READ"), "{}", broken.story());
+    search.printed("changes with broken rows", &broken);
+    search.printed("inspect", &site.run(&["-vv", "feed", "inspect", "source"]));
+    search.printed("inspect", &site.run(&["-vv", "--json", "feed", "inspect", "source"]));
+    for command in COMMANDS {
+        search.printed(&command.join(" "), &site.run(command));
+    }
+    search.folders("at the end", &site);
+    assert!(site.state().join("rows.redb").is_file(), "rows are kept");
+    assert!(search.found.is_empty(), "the mark was found:\n  {}", search.found.join("\n  "));
+}
+
+#[test]
+fn what_a_command_says_of_patients_is_in_no_file_and_in_no_log() {
+    let practice = practice::practice(3);
+    let site = Site::new(&["one", "two"]);
+    let answer = site.root().join("answer.ndjson");
+    let bundles: Vec<String> =
+        practice.clone().with_marker(MARK).files().map(|(_, it)| it.to_string()).collect();
+    fs::write(&answer, bundles.join("\n")).expect("an answer");
+    let script = format!("echo 'about {MARK}' >&2; cat {}; test ! -e fail", answer.display());
+    site.edit_config(|text| {
+        let text = text.replace("# kind = \"folder\"", "kind = \"command\"");
+        let text = text.replace("path = \"source\"", "# path = \"source\"");
+        let command = format!("[source.command]\nprogram = \"/bin/sh\"\nargs = [\"-c\", \"{script}\"]\n");
+        text.replace("[source.command]\n", &command)
+    });
+    let mut search = Search::new(&practice);
+    let well = site.command(&["-vv", "snapshot"]).run().success();
+    search.bytes("the log of a command", well.stderr.as_bytes());
+    search.folders("after a command", &site);
+    fs::write(site.root().join("fail"), "").expect("a file");
+    let service = site.command(&["-vv", "run"]).start();
+    service.wait_for_output("failure", |text| text.contains("source command").then_some(()));
+    service.terminate();
+    search.printed("the service", &service.finish());
+    site.run(&["snapshot"]).failure();
+    search.printed("status", &site.run(&["--json", "status"]));
+    search.folders("after a command that failed", &site);
+    assert!(search.found.is_empty(), "the mark was found:\n  {}", search.found.join("\n  "));
+}
+
+/// A folder that an extract is written into.
+struct Folder(PathBuf);
+
+impl Sink for Folder {
+    fn file(&mut self, path: &str) -> io::Result<Box<dyn Write>> {
+        Ok(Box::new(File::create(self.0.join(path))?))
+    }
+}
+
+/// Returns the number of a step of a snapshot that nothing disturbs.
+fn step_of(site: &Site, step: &str) -> usize {
+    let copy = site.copy();
+    let names = copy.root().join("steps");
+    copy.command(&["snapshot"]).environment("LIFEBOAT_CRASH_COUNT", &names).run().success();
+    let names = fs::read_to_string(&names).expect("the programs are built with lifeboat/crash-steps");
+    1 + names.lines().position(|name| name == step).expect("the step is among them")
+}
+
+/// Puts rows that cannot be read into the newest batch: one cut short, one with a date that is none, an open quote.
+fn break_rows(site: &Site) {
+    let newest = |part: &str| {
+        let of_part = damage::files_below(&site.source()).into_iter();
+        let file = of_part.filter(|file| file.to_string_lossy().contains(part)).max().expect("there is one");
+        site.source().join(file)
+    };
+    let append = |part: &str, row: String| {
+        let file = newest(part);
+        let mut text = fs::read(&file).expect("the table can be read");
+        text.extend(row.into_bytes());
+        fs::write(&file, text).expect("the table can be written");
+    };
+    append("_Admin_Patient_", format!("{MARK},{MARK}\r\n"));
+    append("_Appointment_Slot_", format!("{MARK},{MARK},{MARK}{}\r\n", format!(",{MARK}").repeat(13)));
+    append("_CareRecord_Observation_", format!("\"{MARK},{MARK}\r\n{MARK}\r\n"));
 }
 
 /// What IT staff run, and what goes wrong for them.

@@ -34,12 +34,14 @@ pub struct Order {
     pub share: f64,
     /// Rows of history that a patient has at least, in table formats, for measuring; as many as there are unless set.
     pub rows_per_patient: Option<usize>,
+    /// What stands in every name, number, address and text, so that a test can look for it where it must not be.
+    pub marker: Option<String>,
 }
 
 impl Order {
     /// Returns the order of a full extract.
     pub fn full(patients: usize, seed: u64, today: Date) -> Self {
-        Self { patients, seed, today, delta: 0, share: 0.01, rows_per_patient: None }
+        Self { patients, seed, today, delta: 0, share: 0.01, rows_per_patient: None, marker: None }
     }
 
     /// Returns the order of the extract after so many others.
@@ -48,9 +50,20 @@ impl Order {
         Self { delta, ..self }
     }
 
+    /// Returns the order with `marker` in every name, number, address and text.
+    #[must_use]
+    pub fn with_marker(self, marker: impl Into<String>) -> Self {
+        Self { marker: Some(marker.into()), ..self }
+    }
+
     /// Returns the practice; every patient comes as plain resources.
     pub fn practice(&self) -> Practice {
-        Practice::new(self.seed, self.patients, self.today).with_ips_percent(0).with_detail(Detail::Full)
+        let practice = Practice::new(self.seed, self.patients, self.today);
+        let practice = practice.with_ips_percent(0).with_detail(Detail::Full);
+        match &self.marker {
+            Some(marker) => practice.with_marker(marker.as_str()),
+            None => practice,
+        }
     }
 
     /// Returns the FHIR R4 resources of patient `index` as of extract `delta`, the Patient first.

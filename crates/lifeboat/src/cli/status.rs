@@ -283,7 +283,7 @@ impl Report for StatusReport {
             ExitStatus::Held
         } else if has("overdue") || has("no-snapshot") || has("no-copy") || has("clock") {
             ExitStatus::Failed
-        } else if has("replica-behind") {
+        } else if has("replica-behind") || has("batch-refused") {
             ExitStatus::Partly
         } else {
             ExitStatus::Ok

@@ -461,12 +461,15 @@ fn counted_remarks(remarks: Vec<Remark>) -> Vec<Remark> {
 }
 
 /// What is worth saying of a batch that is not applied for reasons of its own; of one that is, the ledger says it.
+///
+/// They are notes: nothing of the batch is in the snapshot, so nothing of the snapshot is lost, and the refusal says the rest.
 fn remarks_of(batch: &Batch, decision: &Decision) -> Vec<Remark> {
     match decision {
         Decision::Refused(Refusal::Unusable(_)) => batch
             .problems
             .iter()
             .map(|problem| Remark::of_feed(&problem.file, problem.row, problem))
+            .map(|remark| Remark { is_note: IsNote::Yes, ..remark })
             .collect(),
         _ => Vec::new(),
     }

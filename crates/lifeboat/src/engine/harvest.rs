@@ -195,6 +195,18 @@ impl Harvest<'_> {
         }
     }
 
+    /// Whether the site's rules leave the patient out.
+    fn is_left_out(&self, patient: &Owner) -> bool {
+        match patient {
+            Owner::Patient(name) => {
+                let key = self.lookup.record_key(&RecordName::Patient(name.as_str()));
+                self.survey.is_left_out(key)
+            }
+            Owner::Reference(reference) => self.survey.is_left_out(reference_key(self.lookup, reference)),
+            Owner::Day(_) | Owner::Shared => false,
+        }
+    }
+
     /// The record key of the patient whom an appointment names.
     fn patient_key(&self, named: &str) -> Option<String> {
         let by_name = self.lookup.record_key(&RecordName::Patient(named));
@@ -225,6 +237,8 @@ impl Harvest<'_> {
         let mut quality = RecordQuality::default();
         let (bytes, person, sections, appointments, problems) = match day {
             Some(day) => {
+                let mut pieces = pieces;
+                pieces.retain(|piece| !piece.patients.iter().any(|patient| self.is_left_out(patient)));
                 let list = record::build_day_list(day, pieces, &|named| self.patient_key(named), self.shared);
                 (list.bytes, None, Vec::new(), list.appointments, list.problems)
             }

@@ -9,7 +9,7 @@ use super::source::Listing;
 use super::spill::SpooledBytes;
 use super::survey::{Digester, DocumentDigest};
 use lifeboat_clinical::problem::{Place, Problem};
-use lifeboat_feeds::{Format, Problem as FeedProblem, Rules};
+use lifeboat_feeds::{Format, Problem as FeedProblem, Rules, Unit};
 use std::borrow::Cow;
 
 /// The documents of a source.
@@ -68,6 +68,8 @@ pub(crate) struct Content<'a> {
     /// Nothing where there is to be no record.
     pub(crate) bytes: Option<Cow<'a, [u8]>>,
     pub(crate) remarks: Vec<Remark>,
+    /// The reference to the patient whom the rules leave out, if that is why there are no bytes.
+    pub(crate) left_out: Option<String>,
 }
 
 impl<'a> Document<'a> {
@@ -92,7 +94,9 @@ impl<'a> Document<'a> {
                 let translated =
                     translation.and_then(|how| lifeboat_feeds::translate(how.format, bytes, &how.rules));
                 Ok(match translated {
-                    None => Content { bytes: Some(Cow::Borrowed(*bytes)), remarks: Vec::new() },
+                    None => {
+                        Content { bytes: Some(Cow::Borrowed(*bytes)), remarks: Vec::new(), left_out: None }
+                    }
                     Some(Ok(translated)) => Content {
                         bytes: (!translated.document.is_empty()).then_some(Cow::Owned(translated.document)),
                         remarks: translated
@@ -100,16 +104,24 @@ impl<'a> Document<'a> {
                             .iter()
                             .map(|problem| self.remark_of_feed(problem))
                             .collect(),
+                        left_out: None,
                     },
                     Some(Err(problem)) => {
-                        Content { bytes: None, remarks: vec![self.remark_of_feed(&problem)] }
+                        Content { bytes: None, remarks: vec![self.remark_of_feed(&problem)], left_out: None }
                     }
                 })
             }
             Origin::Rows { view, unit, .. } => {
-                let mapped = view.document(unit)?;
+                let (unit, mapped) = view.document(unit)?;
                 let remarks = mapped.problems.iter().map(|problem| self.remark_of_feed(problem)).collect();
-                Ok(Content { bytes: mapped.document.map(Cow::Owned), remarks })
+                let left_out = match unit {
+                    // Without a document and without a problem: the rules say so.
+                    Unit::Patient(id) if mapped.document.is_none() && mapped.problems.is_empty() => {
+                        Some(format!("Patient/{id}"))
+                    }
+                    _ => None,
+                };
+                Ok(Content { bytes: mapped.document.map(Cow::Owned), remarks, left_out })
             }
         }
     }

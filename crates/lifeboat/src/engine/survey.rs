@@ -11,9 +11,10 @@ use super::state::StateReader;
 use super::stream::Work;
 use jiff::civil::Date;
 use lifeboat_clinical::fhir::{self, DayWindow, Outline, Owner, Piece, TypeSet};
+use lifeboat_feeds::r4::NHS_NUMBER;
 use lifeboat_feeds::rows::codec;
 use lifeboat_format::{LookupKey, RecordKey, RecordName};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// The digest of one document, under the host's key.
 pub(crate) type DocumentDigest = [u8; 16];
@@ -74,6 +75,8 @@ pub(crate) struct DocumentRow {
     pub(crate) owners: Vec<OwnerKey>,
     /// References that the document's patients go by.
     pub(crate) claims: Vec<(RecordKey, RecordKey)>,
+    /// The reference to a patient whom the site's rules leave out.
+    pub(crate) left_out: Option<RecordKey>,
     pub(crate) types: TypeSet,
     /// What is to be reported of it each time.
     pub(crate) remarks: Vec<KeptRemark>,
@@ -146,6 +149,7 @@ impl DocumentRow {
             claims: claims
                 .map(|claim| (reference_key(lookup, &claim.reference), patient(&claim.name)))
                 .collect(),
+            left_out: None,
             types: outline.types,
             remarks: Vec::new(),
         }
@@ -162,6 +166,10 @@ impl DocumentRow {
         for (reference, key) in &self.claims {
             bytes.push(b'c');
             bytes.extend_from_slice(reference.as_bytes());
+            bytes.extend_from_slice(key.as_bytes());
+        }
+        if let Some(key) = &self.left_out {
+            bytes.push(b'x');
             bytes.extend_from_slice(key.as_bytes());
         }
         for owner in &self.owners {
@@ -195,6 +203,7 @@ impl DocumentRow {
             rest = after;
             match tag {
                 b'c' => row.claims.push((take_key(&mut rest)?, take_key(&mut rest)?)),
+                b'x' => row.left_out = Some(take_key(&mut rest)?),
                 b'p' => row.owners.push(OwnerKey::Patient(take_key(&mut rest)?)),
                 b'r' => row.owners.push(OwnerKey::Reference(take_key(&mut rest)?)),
                 b'd' => {
@@ -239,6 +248,8 @@ pub(crate) struct Survey {
     patients: HashMap<RecordKey, Group>,
     references: HashMap<RecordKey, Group>,
     claims: HashMap<RecordKey, Claimed>,
+    /// Patients whom the site's rules leave out, and references to them: what speaks of them makes no record.
+    left_out: BTreeSet<RecordKey>,
     days: HashMap<Date, Group>,
     pub(crate) shared: Vec<Piece>,
     /// Sum over documents that shape other patients' records.
@@ -270,6 +281,7 @@ impl Survey {
                 }
             }
         }
+        self.left_out.extend(row.left_out);
         for (reference, key) in &row.claims {
             self.claim(*reference, Claimed::By(*key));
         }
@@ -315,6 +327,7 @@ impl Survey {
             for (reference, claimed) in part.claims {
                 whole.claim(reference, claimed);
             }
+            whole.left_out.append(&mut part.left_out);
             whole.shared.append(&mut part.shared);
             whole.shared_sum = whole.shared_sum.wrapping_add(part.shared_sum);
             whole.sum = whole.sum.wrapping_add(part.sum);
@@ -338,6 +351,30 @@ impl Survey {
             Some(Claimed::By(key)) => *key,
             Some(Claimed::Disputed) | None => reference,
         }
+    }
+
+    /// Leaves out the patients whose rows the rules leave out, and those of these NHS numbers.
+    pub(crate) fn leave_out<'n>(&mut self, lookup: &LookupKey, numbers: impl Iterator<Item = &'n String>) {
+        for number in numbers {
+            let reference = reference_key(lookup, &format!("Patient?identifier={NHS_NUMBER}|{number}"));
+            if let Some(Claimed::By(key)) = self.claims.get(&reference) {
+                self.left_out.insert(*key);
+            }
+        }
+        self.patients.retain(|key, _| !self.left_out.contains(key));
+        let mut references = std::mem::take(&mut self.references);
+        references.retain(|reference, _| !self.is_left_out(*reference));
+        self.references = references;
+    }
+
+    /// Whether a patient, or the one whom a reference means, is left out.
+    pub(crate) fn is_left_out(&self, key: RecordKey) -> bool {
+        self.left_out.contains(&key) || self.left_out.contains(&self.resolve(key))
+    }
+
+    /// Tells who is left out: day lists depend on it.
+    pub(crate) fn left_out_bytes(&self) -> Vec<u8> {
+        self.left_out.iter().flat_map(|reference| *reference.as_bytes()).collect()
     }
 
     /// Whether the source speaks of a patient under this key.
@@ -434,7 +471,10 @@ impl Surveying<'_> {
                 None
             }
             // There is to be no record, unless it could not be read.
-            None => remarks.is_empty().then(DocumentRow::default),
+            None => remarks.is_empty().then(|| DocumentRow {
+                left_out: content.left_out.as_deref().map(|it| reference_key(self.lookup, it)),
+                ..DocumentRow::default()
+            }),
         };
         if let Some(mut row) = row {
             row.remarks = remarks.iter().map(|remark| KeptRemark::of(remark, document)).collect();
@@ -481,6 +521,7 @@ mod tests {
                 OwnerKey::Shared,
             ],
             claims: vec![(key(2), key(1))],
+            left_out: Some(key(3)),
             types: TypeSet::default(),
             remarks: vec![
                 KeptRemark {

@@ -65,6 +65,7 @@ pub(super) fn survey(
     let advance = |bytes| progress.advance(bytes);
     let (states, read) = stream(&intake.input, engine.threads(), &work, &advance, collect)?.whole()?;
     let mut survey = Survey::merge(states)?;
+    survey.leave_out(lookup, engine.settings.rules.excluded.iter());
     read.remarks.into_iter().chain(intake.remarks.iter().cloned()).for_each(|remark| survey.report(remark));
     let inputs_missing = match intake.missing {
         Missing::Perhaps => !survey.unreadable.is_empty(),
@@ -74,7 +75,9 @@ pub(super) fn survey(
     let groups = survey.groups(lookup, window);
     let windows = serde_json::to_vec(&engine.settings.windows).expect("numbers are always JSON");
     let mapping = MAPPING.to_le_bytes();
-    let shape = [&survey.shared_sum.to_le_bytes()[..], &type_bytes(&survey.supplied), &mapping, &windows];
+    let left_out = survey.left_out_bytes();
+    let types = type_bytes(&survey.supplied);
+    let shape = [&survey.shared_sum.to_le_bytes()[..], &types, &mapping, &windows, &left_out];
     let generation = digester.digest(&shape.concat());
     let whole = [&survey.sum.to_le_bytes()[..], &survey.unreadable.len().to_le_bytes(), &generation];
     let fingerprint = digester.digest(&whole.concat());

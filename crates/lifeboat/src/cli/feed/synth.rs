@@ -82,6 +82,7 @@ pub(super) fn run(args: &SynthArgs, output: Output) -> Result<Box<dyn Report>, C
         delta: args.delta,
         share: args.changes / 100.0,
         rows_per_patient: args.rows_per_patient,
+        marker: None,
     };
     let bar = output.bars().add("writing", None, Unit::Bytes);
     let failed = |source| CommandError::WriteFolder { path: args.to.clone(), source };

@@ -72,17 +72,18 @@ impl RowsView {
         Ok(())
     }
 
-    /// Makes the document of an owner.
-    pub(crate) fn document(&self, key: &UnitKey) -> Result<Mapped, RowsError> {
+    /// Makes the document of an owner, and says who that is.
+    pub(crate) fn document(&self, key: &UnitKey) -> Result<(Unit, Mapped), RowsError> {
         let Some(sealed) = self.units.get(key).map_err(step("read an owner's rows"))? else {
             return Err(RowsError::Value { what: "an owner without rows" });
         };
         let (unit, rows) = open_unit(&self.host, key, sealed.value())?;
-        Ok(match unit {
+        let mapped = match unit {
             Unit::Patient(_) => self.feed.patient(&rows, &self.mapping()),
             Unit::Day(day) => self.feed.day(day, &rows, &self.mapping()),
             Unit::Shared => Mapped::default(),
-        })
+        };
+        Ok((unit, mapped))
     }
 
     /// Makes the document of what patients share.
