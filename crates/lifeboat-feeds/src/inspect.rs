@@ -181,7 +181,7 @@ pub struct ProblemCount {
     pub what: String,
     /// How often.
     pub count: u64,
-    /// Where first: a row of a table, or a document by its number.
+    /// Where first: a row of a table, a file of lines, or a document by the place of its file among all.
     pub first: String,
 }
 
@@ -198,10 +198,22 @@ pub fn inspect(feeds: &[&dyn TableFeed], source: &dyn SourceFiles, options: &Ins
         Ok(format) => look_through(format, feeds, source, options, &mut inspection),
     }
     if inspection.encrypted > 0 {
-        let text = format!("{} encrypted files: decrypt them first", inspection.encrypted);
-        inspection.left_out.push(text);
+        let files = show::counted(inspection.encrypted, "encrypted file", "encrypted files");
+        inspection.left_out.push(format!("{files}: decrypt first"));
     }
     inspection
+}
+
+impl Inspection {
+    /// Says whether nothing at all was found that is of the format.
+    pub fn is_empty(&self) -> bool {
+        self.batches.is_empty() && self.documents.as_ref().is_none_or(|documents| documents.read == 0)
+    }
+
+    /// Says whether the format is one of batches and there is none.
+    fn lacks_batches(&self) -> bool {
+        self.format.is_some() && self.documents.is_none() && self.batches.is_empty()
+    }
 }
 
 /// Looks a source through as one of a format that is known beforehand.

@@ -11,6 +11,9 @@ mod names;
 mod tables;
 mod xml;
 
+pub(crate) use self::names::is_hidden;
+pub use self::names::is_impersonal;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;

@@ -82,8 +82,8 @@ pub fn judge_health(facts: &SiteFacts, now: Timestamp) -> Vec<HealthFinding> {
         findings.push(HealthFinding {
             severity: Severity::Critical,
             code: "held",
-            text: "the newest snapshot is held by the gate; compare the source with the reasons given, then repair \
-                   the source or accept it with `lifeboat snapshot --accept-held REASON`"
+            text: "the newest snapshot is held by the gate; `lifeboat gate show` says why and how to decide: release or \
+                   reject it"
                 .into(),
         });
     }

@@ -14,7 +14,7 @@ use crate::config::{
 use crate::engine::{CommandSettings, Engine, EngineError, EngineSettings, Source, TableFeeds};
 use crate::feeds;
 use crate::keys::{self, CREDENTIALS_VARIABLE, KeysError, SecretSource};
-use crate::pull::{Fetch, PlainHttp, PullAuth, PullMode, PullSettings, SCOPE};
+use crate::pull::{Fetch, PlainHttp, PullAuth, PullError, PullMode, PullSettings, Puller, SCOPE};
 use url::Url;
 
 /// Why an engine cannot be set up from a configuration.
@@ -152,6 +152,27 @@ pub enum PullSettingsError {
     /// The proxy's address cannot be read.
     #[error("cannot read the address of the proxy")]
     Proxy(#[source] crate::keys::SecretError),
+    /// What the server knows us by cannot be read.
+    #[error("cannot read the credential for the FHIR server")]
+    Credential(#[source] crate::keys::SecretError),
+    /// The server cannot be asked with these settings.
+    #[error("the server cannot be asked")]
+    Unusable(#[source] Box<PullError>),
+}
+
+/// Checks the settings of a FHIR server as far as that is possible without asking it.
+pub fn check_pull(settings: &FhirSettings) -> Result<(), PullSettingsError> {
+    let credential = match &settings.auth {
+        FhirAuth::None => None,
+        FhirAuth::Basic { password, .. } => Some((password, "password")),
+        FhirAuth::Bearer { token } => Some((token, "token")),
+        FhirAuth::Smart { private_key, .. } => Some((private_key, "private key")),
+    };
+    if let Some((source, what)) = credential {
+        source.read(what).map_err(PullSettingsError::Credential)?;
+    }
+    let unusable = |error| PullSettingsError::Unusable(Box::new(error));
+    Puller::new(pull_settings(settings)?).map(|_| ()).map_err(unusable)
 }
 
 /// Returns how a FHIR server is pulled from.

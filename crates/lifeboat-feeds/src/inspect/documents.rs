@@ -1,20 +1,23 @@
 //! Looks through documents, and at the records that come of them.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use jiff::civil::Date;
-use lifeboat_clinical::fhir::DayWindow;
+use lifeboat_clinical::fhir::{DayWindow, TypeSet};
 use lifeboat_clinical::{
-    DocumentReader, FeedProfile, Limits, Owner, SectionId, SectionState, SharedResources,
-    build_patient_record, outline, split,
+    DocumentReader, FeedProfile, Limits, Outline, Owner, PatientName, Piece, SectionId, SectionState,
+    SharedResources, build_patient_record, outline, split,
 };
 
+use super::show::counted;
 use super::{
     DocumentInspection, InspectOptions, Inspection, Problems, SampleInspection, SectionSample, SourceFiles,
 };
 use crate::archive::unpack;
 use crate::format::Format;
 use crate::problem::{Problem, Reason};
+use crate::recognise::{is_hidden, is_impersonal};
 use crate::translate::translate;
 
 /// Looks through a source of documents.
@@ -30,18 +33,27 @@ pub(super) fn inspect(
         options,
         problems,
         found: DocumentInspection::default(),
-        sample: Sample::default(),
+        chosen: Chosen::default(),
+        pass: Pass::Count,
+        place: String::new(),
     };
-    for at in 0..source.files().len() {
-        let read = source.open(at).map_err(|error| Problem::whole(Reason::Unreadable(error.to_string())));
-        match read.and_then(|reader| unpack(reader, options.archive_limits)) {
-            Ok(text) if matches!(format, Format::CCda | Format::GpSummary) => reading.take_whole(text),
-            Ok(text) => reading.take_json(text),
-            Err(problem) => reading.refuse(&problem),
-        }
+    reading.read_all(source);
+    if reading.chosen.is_scattered() {
+        reading.pass = Pass::Gather;
+        reading.read_all(source);
     }
+    let sample = reading.chosen.sample(options.today);
     inspection.documents = Some(reading.found);
-    inspection.sample = reading.sample.finish(inspection);
+    inspection.sample = sample.finish(inspection);
+}
+
+/// What is done with the documents.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    /// All are counted, and patients are chosen.
+    Count,
+    /// What lies apart from the chosen patients' own resources is gathered, as in Bulk Data.
+    Gather,
 }
 
 struct Reading<'a> {
@@ -49,18 +61,43 @@ struct Reading<'a> {
     options: &'a InspectOptions,
     problems: &'a mut Problems,
     found: DocumentInspection,
-    sample: Sample,
+    chosen: Chosen,
+    pass: Pass,
+    /// Where the document is that is being read, as a report may say it.
+    place: String,
 }
 
 impl Reading<'_> {
-    fn number(&self) -> String {
-        format!("document {}", self.found.read + self.found.unread + 1)
+    fn read_all(&mut self, source: &dyn SourceFiles) {
+        let files = source.files();
+        for (at, file) in files.iter().enumerate().filter(|(_, file)| !is_hidden(&file.path)) {
+            // Documents are named after patients; tables of lines and archives are not.
+            let whole = match is_impersonal(file.name()) {
+                true => file.path.clone(),
+                false => format!("file {} of {} by name", at + 1, files.len()),
+            };
+            self.place.clone_from(&whole);
+            let read = source.open(at).map_err(|error| Problem::whole(Reason::Unreadable(error.to_string())));
+            match read.and_then(|reader| unpack(reader, self.options.archive_limits)) {
+                Ok(text) if matches!(self.format, Format::CCda | Format::GpSummary) => self.take_whole(text),
+                Ok(text) => self.take_json(text, &whole),
+                Err(problem) => self.refuse(&problem),
+            }
+        }
     }
 
     fn refuse(&mut self, problem: &Problem) {
-        let place = self.number();
-        self.problems.add(&place, problem);
-        self.found.unread += 1;
+        if self.pass == Pass::Count {
+            self.problems.add(&self.place, problem);
+            self.found.unread += 1;
+        }
+    }
+
+    fn refuse_r4(&mut self, reason: &lifeboat_clinical::Reason) {
+        if self.pass == Pass::Count && !reason.is_note() {
+            self.problems.add_text(reason.to_string(), self.place.clone());
+            self.found.unread += 1;
+        }
     }
 
     fn take_whole(&mut self, reader: impl Read) {
@@ -76,17 +113,18 @@ impl Reading<'_> {
         }
     }
 
-    fn take_json(&mut self, reader: impl Read) {
+    fn take_json(&mut self, reader: impl Read, file: &str) {
         let mut reader = DocumentReader::new(reader, Limits::default());
         let mut document = Vec::new();
         while let Some(next) = reader.next(&mut document) {
+            let line = match &next {
+                Ok(place) => place.line,
+                Err(problem) => problem.place.line,
+            };
+            self.place = line.map_or_else(|| file.to_owned(), |line| format!("{file}, line {line}"));
             match next {
                 Ok(_) => self.take(&document),
-                Err(problem) => {
-                    let place = self.number();
-                    self.problems.add_text(problem.reason.to_string(), place);
-                    self.found.unread += 1;
-                }
+                Err(problem) => self.refuse_r4(&problem.reason),
             }
         }
     }
@@ -96,34 +134,118 @@ impl Reading<'_> {
             None => self.take_r4(document),
             Some(Err(problem)) => self.refuse(&problem),
             Some(Ok(translated)) => {
-                let place = self.number();
-                translated.problems.iter().for_each(|problem| self.problems.add(&place, problem));
+                if self.pass == Pass::Count {
+                    let place = &self.place;
+                    translated.problems.iter().for_each(|problem| self.problems.add(place, problem));
+                }
                 self.take_r4(&translated.document);
             }
         }
     }
 
     fn take_r4(&mut self, document: &[u8]) {
-        let place = self.number();
-        match outline(document) {
-            Ok(outline) => {
+        match (outline(document), self.pass) {
+            (Ok(outline), Pass::Count) => {
                 for problem in outline.skipped.iter().filter(|problem| !problem.reason.is_note()) {
-                    self.problems.add_text(problem.reason.to_string(), place.clone());
+                    self.problems.add_text(problem.reason.to_string(), self.place.clone());
                 }
                 self.found.read += 1;
                 self.found.resources += u64::from(outline.resources);
-                let is_whole = outline.owners.iter().any(|owner| matches!(owner, Owner::Patient(_)));
-                if is_whole && self.sample.patients < self.options.patients_max as u64 {
-                    self.sample.take(document, self.options.today);
-                }
+                self.chosen.count(&outline, document, self.options.patients_max);
             }
-            Err(problem) => {
-                self.problems.add_text(problem.reason.to_string(), place);
-                self.found.unread += 1;
-            }
+            (Ok(outline), Pass::Gather) => self.chosen.gather(&outline, document),
+            (Err(problem), _) => self.refuse_r4(&problem.reason),
         }
     }
 }
+
+/// The patients whose records are made, and what is there of them.
+#[derive(Default)]
+struct Chosen {
+    patients: BTreeMap<PatientName, Vec<Piece>>,
+    /// What refers to one of them.
+    references: BTreeMap<String, PatientName>,
+    shared: SharedResources,
+    supplied: TypeSet,
+    /// Whether resources lie apart from the patients whom they are about.
+    has_loose: bool,
+}
+
+impl Chosen {
+    fn count(&mut self, outline: &Outline, document: &[u8], patients_max: usize) {
+        self.supplied.extend(&outline.types);
+        let mut is_of_chosen = false;
+        for owner in &outline.owners {
+            match owner {
+                Owner::Patient(name) if self.patients.contains_key(name) => is_of_chosen = true,
+                Owner::Patient(name) if self.patients.len() < patients_max => {
+                    is_of_chosen = true;
+                    self.patients.insert(name.clone(), Vec::new());
+                }
+                Owner::Reference(_) => self.has_loose = true,
+                Owner::Patient(_) | Owner::Day(_) | Owner::Shared => {}
+            }
+        }
+        let claims = outline.claims.iter().filter(|claim| self.patients.contains_key(&claim.name));
+        let claims: Vec<_> = claims.map(|claim| (claim.reference.clone(), claim.name.clone())).collect();
+        self.references.extend(claims);
+        if is_of_chosen {
+            self.keep(document);
+        }
+    }
+
+    /// Says whether a second look is needed to have all of the patients' resources.
+    fn is_scattered(&self) -> bool {
+        self.has_loose && !self.patients.is_empty()
+    }
+
+    /// Keeps what a document without patients of its own holds of those who were chosen, or of everybody.
+    fn gather(&mut self, outline: &Outline, document: &[u8]) {
+        let is_of_chosen = |owner: &Owner| match owner {
+            Owner::Reference(reference) => self.references.contains_key(reference),
+            Owner::Shared => true,
+            Owner::Patient(_) | Owner::Day(_) => false,
+        };
+        let is_kept_already = outline
+            .owners
+            .iter()
+            .any(|owner| matches!(owner, Owner::Patient(name) if self.patients.contains_key(name)));
+        if !is_kept_already && outline.owners.iter().any(is_of_chosen) {
+            self.keep(document);
+        }
+    }
+
+    fn keep(&mut self, document: &[u8]) {
+        for piece in split(document, &NO_DAYS).unwrap_or_default() {
+            let name = match &piece.owner {
+                Owner::Shared => {
+                    self.shared.insert(piece);
+                    continue;
+                }
+                Owner::Patient(name) => Some(name.clone()),
+                Owner::Reference(reference) => self.references.get(reference).cloned(),
+                Owner::Day(_) => None,
+            };
+            if let Some(pieces) = name.and_then(|name| self.patients.get_mut(&name)) {
+                pieces.push(piece);
+            }
+        }
+    }
+
+    /// Makes the records, and counts where the entries went.
+    fn sample(&mut self, today: Date) -> Sample {
+        let mut sample = Sample::default();
+        let profile = FeedProfile { supplied: self.supplied, ..FeedProfile::default() };
+        for pieces in std::mem::take(&mut self.patients).into_values() {
+            sample.patients += 1;
+            sample.build(pieces, &self.shared, &profile, today);
+        }
+        sample
+    }
+}
+
+/// No day lists are made.
+const NO_DAYS: DayWindow = DayWindow { first: Date::MIN, last: Date::MIN };
 
 /// What became of some patients' entries, as it is being counted.
 #[derive(Default)]
@@ -142,8 +264,7 @@ impl Sample {
     /// Makes the record of the patient whose document this is, and counts where the entries went.
     pub(super) fn take(&mut self, document: &[u8], today: Date) {
         self.patients += 1;
-        let window = DayWindow { first: Date::MIN, last: Date::MIN };
-        let (Ok(outline), Ok(pieces)) = (outline(document), split(document, &window)) else { return };
+        let (Ok(outline), Ok(pieces)) = (outline(document), split(document, &NO_DAYS)) else { return };
         let mut shared = SharedResources::default();
         let mut own = Vec::new();
         for piece in pieces {
@@ -157,7 +278,11 @@ impl Sample {
         }
         let mut profile = FeedProfile::default();
         profile.supplied.extend(&outline.types);
-        let record = build_patient_record(own, &shared, &profile, today);
+        self.build(own, &shared, &profile, today);
+    }
+
+    fn build(&mut self, pieces: Vec<Piece>, shared: &SharedResources, profile: &FeedProfile, today: Date) {
+        let record = build_patient_record(pieces, shared, profile, today);
         self.found.records += 1;
         if self.sections.is_empty() {
             let empty =
@@ -205,22 +330,23 @@ impl Sample {
         let without = self.patients - self.found.records;
         if without > 0 {
             inspection.left_out.push(format!(
-                "{without} of {} patients looked at: no record, by the rules for dummy and excluded patients",
-                self.patients
+                "{without} of {} looked at: no record, by the rules for dummy and excluded patients",
+                counted(self.patients, "patient", "patients")
             ));
         }
         for section in self.found.sections.iter().filter(|section| section.withheld > 0) {
             inspection.left_out.push(format!(
-                "{}: confidential entries of {} of {} patients looked at",
+                "{}: confidential entries of {} of {} looked at",
                 section.section.title(),
                 section.withheld,
-                self.patients
+                counted(self.patients, "patient", "patients")
             ));
         }
         for (kind, count) in &self.found.other_items {
             inspection.left_out.push(format!(
-                "{count} entries ({kind}) of {} patients looked at go to \"other items\", since no other section fits them",
-                self.patients
+                "{} ({kind}) of {} looked at in \"Other Items\", since no other section fits",
+                counted(*count, "entry", "entries"),
+                counted(self.patients, "patient", "patients")
             ));
         }
         Some(self.found)

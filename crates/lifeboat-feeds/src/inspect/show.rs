@@ -14,23 +14,32 @@ impl fmt::Display for Inspection {
         list(f, "Evidence", &self.evidence)?;
         list(f, "Version", &self.version)?;
         list(f, "Batches, as if none had been applied before", &self.batches)?;
+        if self.lacks_batches() {
+            writeln!(f, "Batches: none; no file here is a table of this format that belongs to a batch")?;
+        }
         list(f, "Tables", &self.tables)?;
         if let Some(documents) = &self.documents {
             writeln!(
                 f,
-                "Documents: {} read ({} resources), {} not",
-                documents.read, documents.resources, documents.unread
+                "Documents: {} read ({}), {} not",
+                documents.read,
+                counted(documents.resources, "resource", "resources"),
+                documents.unread
             )?;
         }
         if let Some(sample) = &self.sample {
             writeln!(
                 f,
-                "Records of {} patients, as they would be ({} made):",
-                sample.patients, sample.records
+                "Records of the first {} as they would be, {} made:",
+                counted(sample.patients, "patient", "patients"),
+                sample.records
             )?;
             for section in &sample.sections {
-                write!(f, "  {}: {} entries", section.section.title(), section.items)?;
-                write!(f, " of {} patients", section.patients)?;
+                let items = counted(section.items, "entry", "entries");
+                write!(f, "  {}: {items}", section.section.title())?;
+                if section.items > 0 {
+                    write!(f, " of {}", counted(section.patients, "patient", "patients"))?;
+                }
                 if section.not_supplied > 0 {
                     write!(f, "; not supplied for {}", section.not_supplied)?;
                 }
@@ -43,6 +52,11 @@ impl fmt::Display for Inspection {
         list(f, "Left out, or shown among other items", &self.left_out)?;
         list(f, "Problems", &self.problems)
     }
+}
+
+/// Writes a count with its noun.
+pub(super) fn counted(count: u64, one: &str, several: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { several })
 }
 
 fn list<T: fmt::Display>(f: &mut fmt::Formatter<'_>, title: &str, items: &[T]) -> fmt::Result {
@@ -60,7 +74,7 @@ impl fmt::Display for BatchInspection {
             BatchKind::Delta => "changes",
             BatchKind::Unsaid => "full or changes, it does not say",
         };
-        write!(f, "{} ({kind}, {} files", self.name, self.files)?;
+        write!(f, "{} ({kind}, {}", self.name, counted(self.files as u64, "file", "files"))?;
         if let Some(exported) = &self.exported {
             write!(f, ", exported {exported}")?;
         }
@@ -73,11 +87,14 @@ impl fmt::Display for BatchInspection {
 
 impl fmt::Display for TableInspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} rows", self.name, self.rows)?;
-        let counts =
-            [(self.removed, "deletions"), (self.ignored, "not kept"), (self.bad_rows, "cannot be read")];
-        for (count, what) in counts.into_iter().filter(|(count, _)| *count > 0) {
-            write!(f, ", {count} {what}")?;
+        write!(f, "{}: {}", self.name, counted(self.rows, "row", "rows"))?;
+        if self.removed > 0 {
+            write!(f, ", {}", counted(self.removed, "deletion", "deletions"))?;
+        }
+        for (count, what) in [(self.ignored, "not kept"), (self.bad_rows, "cannot be read")] {
+            if count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
         }
         if self.unread_files > 0 {
             write!(f, ", {} of {} files not read", self.unread_files, self.files)?;

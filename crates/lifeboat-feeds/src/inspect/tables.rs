@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::documents::Sample;
+use super::show::counted;
 use super::version::{self, Headers, TableHeader};
 use super::{BatchInspection, InspectOptions, Inspection, Problems, SourceFiles, TableInspection};
 use crate::archive::unpack;
@@ -72,23 +73,30 @@ fn describe(batch: &Batch, decision: &Decision) -> BatchInspection {
 
 /// Says what of a table is left out.
 fn leave_out(feed: &dyn TableFeed, name: &str, found: &TableInspection, into: &mut Vec<String>) {
+    let rows = |count| counted(count, "row", "rows");
     let not_kept = table(feed, name).is_some_and(|spec| spec.place == Place::NotKept);
-    if not_kept {
-        into.push(format!("{name}: {} rows; the table is known, and nothing of it is shown", found.rows));
-    } else if found.ignored > 0 {
-        into.push(format!("{name}: {} rows that are known and not shown", found.ignored));
+    if not_kept && found.rows > 0 {
+        into.push(format!("{name}: {}; the table is known, and nothing of it is shown", rows(found.rows)));
+    } else if !not_kept && found.ignored > 0 {
+        into.push(format!("{name}: {} that are known and not shown", rows(found.ignored)));
     }
     if found.bad_rows > 0 {
-        into.push(format!("{name}: {} rows that cannot be read", found.bad_rows));
+        into.push(format!("{name}: {} that cannot be read", rows(found.bad_rows)));
     }
     if found.lost_lines > 0 {
-        into.push(format!("{name}: {} lines after quotes that are not closed", found.lost_lines));
+        into.push(format!(
+            "{name}: {} after quotes that are not closed",
+            counted(found.lost_lines, "line", "lines")
+        ));
     }
     if found.unread_files > 0 {
         let sections: Vec<&str> = found.sections.iter().map(|section| section.title()).collect();
         let sections =
             if sections.is_empty() { String::new() } else { format!(" ({})", sections.join(", ")) };
-        into.push(format!("{name}: {} files that cannot be read{sections}", found.unread_files));
+        into.push(format!(
+            "{name}: {} that cannot be read{sections}",
+            counted(found.unread_files, "file", "files")
+        ));
     }
     if !found.unknown_columns.is_empty() {
         into.push(format!("{name}: columns that are not known: {}", found.unknown_columns.join(", ")));

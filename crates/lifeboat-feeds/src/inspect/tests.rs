@@ -189,7 +189,7 @@ fn batches_and_tables_are_counted_and_what_is_left_out_is_said() {
         "1full (full, 3 files, of A81001): applies",
         "Things: 5 rows, 2 cannot be read, 1 of 2 files not read; not known: Extra; feeds",
         "Things: columns that are not known: Extra",
-        "1 entries (Basic) of 1 patients looked at go to \"other items\"",
+        "1 entry (Basic) of 1 patient looked at in \"Other Items\"",
         "1 × Who: is empty and must not be (first: Things, row 4)",
         "1 × the row has 2 fields, the table has 4 (first: Things, row 5)",
         "the column Who is missing",
@@ -211,9 +211,47 @@ fn documents_are_counted_and_never_named() {
     let documents = inspection.documents.as_ref().expect("they are documents");
     assert_eq!((documents.read, documents.unread, documents.resources), (1, 1, 1));
     assert_eq!(inspection.sample.as_ref().map(|sample| sample.records), Some(1));
-    assert_eq!(inspection.problems[0].first, "document 2");
+    assert_eq!(inspection.problems[0].first, "file 2 of 2 by name");
     let shown = format!("{inspection}{inspection:?}");
     assert!(!shown.contains("PETRA") && !shown.contains("QUENTIN"), "{shown}");
+}
+
+#[test]
+fn bulk_data_is_put_together_before_records_are_counted() {
+    let allergy = |of: &str| {
+        format!(
+            "{{\"resourceType\":\"AllergyIntolerance\",\"id\":\"{of}-1\",\"patient\":{{\"reference\":\"Patient/{of}\"}},\
+             \"code\":{{\"text\":\"Penicillin\"}}}}\n"
+        )
+    };
+    let patients = "{\"resourceType\":\"Patient\",\"id\":\"p1\"}\n{\"resourceType\":\"Patient\",\"id\":\"p2\"}\n{\"resourceT\n";
+    let folder = Folder::of(&[
+        ("AllergyIntolerance.000.ndjson", &(allergy("p1") + &allergy("p1x"))),
+        ("Patient.000.ndjson", patients),
+        (
+            "manifest.json",
+            "{\"transactionTime\":\"2026-11-21T00:00:00Z\",\"request\":\"x\",\"requiresAccessToken\":false,\"output\":[],\"error\":[]}",
+        ),
+    ]);
+    let inspection = inspect(&[&Small], &folder, &options());
+    let documents = inspection.documents.as_ref().expect("they are documents");
+    assert_eq!((documents.read, documents.unread), (4, 1), "the manifest is not a document that failed");
+    let sample = inspection.sample.as_ref().expect("records were made");
+    assert_eq!((sample.patients, sample.records), (2, 2));
+    let of = |section| sample.sections.iter().find(|it| it.section == section).expect("every section");
+    let allergies = of(SectionId::Allergies);
+    assert_eq!((allergies.items, allergies.patients, allergies.not_supplied), (1, 1, 0));
+    assert_eq!(of(SectionId::Procedures).not_supplied, 2);
+    assert_eq!(inspection.problems.len(), 1);
+    assert_eq!(inspection.problems[0].first, "Patient.000.ndjson, line 3");
+}
+
+#[test]
+fn a_format_that_does_not_fit_gives_nothing_and_says_so() {
+    let folder = Folder::of(&[("PETRA.json", "{\"resourceType\":\"Patient\",\"id\":\"p\"}")]);
+    let inspection = inspect_as(Format::EmisWeb, &[&Small], &folder, &options());
+    assert!(inspection.is_empty());
+    assert!(inspection.to_string().contains("Batches: none"));
 }
 
 #[test]

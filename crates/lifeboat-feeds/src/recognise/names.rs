@@ -6,7 +6,7 @@ use crate::batch::FileFacts;
 use crate::format::Format;
 
 /// Says whether a file is none of the source's own: what systems leave behind in folders and archives.
-pub(super) fn is_hidden(path: &str) -> bool {
+pub(crate) fn is_hidden(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     path.split('/').any(|step| step.starts_with('.') || step == "__MACOSX")
         || name.eq_ignore_ascii_case("thumbs.db")
@@ -14,7 +14,7 @@ pub(super) fn is_hidden(path: &str) -> bool {
 }
 
 /// Says whether a file is of a kind that is named by what it is, as tables and archives are, not by whom it is about.
-pub(super) fn is_impersonal(name: &str) -> bool {
+pub fn is_impersonal(name: &str) -> bool {
     const KINDS: [&str; 15] = [
         "csv", "tsv", "tab", "txt", "ndjson", "zip", "7z", "gz", "zst", "gpg", "pgp", "asc", "age", "z01",
         "001",
@@ -43,10 +43,17 @@ pub(super) fn by_name(path: &str, name: &str, systmone: &BTreeSet<&str>) -> Opti
     if is_vision(name) {
         return Some((Format::Vision, "named as the Vision extract names its tables"));
     }
-    if systmone.contains(folder(path)) && is_systmone(name) {
+    if is_systmone(name) && has_manifest(path, systmone) {
         return Some((Format::SystmOne, "tables of a SystmOne extract, beside its SRManifest.csv"));
     }
     None
+}
+
+/// Says whether a SystmOne manifest lies beside a file, or beside the archive that the file lies in.
+fn has_manifest(path: &str, systmone: &BTreeSet<&str>) -> bool {
+    let own = folder(path);
+    let is_archive = own.rsplit_once('.').is_some_and(|(_, ending)| ending.eq_ignore_ascii_case("zip"));
+    systmone.contains(own) || (is_archive && systmone.contains(folder(own)))
 }
 
 fn without_packing(name: &str) -> &str {

@@ -145,6 +145,18 @@ fn the_names_of_the_great_extracts_decide() {
         &["2 files: tables of a SystmOne extract, beside its SRManifest.csv (SRManifest.csv, SRCode.csv)"],
     );
     check(
+        &[
+            ("x/SRManifest.csv", b"a"),
+            ("x/SRExtract.zip/SRCode.csv", b"b"),
+            ("SRExtract.ZIP/SRCode.csv", b"c"),
+        ],
+        Ok(Format::SystmOne),
+        &[
+            "2 files: tables of a SystmOne extract, beside its SRManifest.csv (SRManifest.csv, SRCode.csv)",
+            "1 file: is text, and no table that is known (SRCode.csv)",
+        ],
+    );
+    check(
         &[("z.zip/FULL_F86007_patient_data_extract-2018-08-17-000500.csv", b"1")],
         Ok(Format::Vision),
         &[

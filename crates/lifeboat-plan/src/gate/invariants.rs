@@ -15,7 +15,7 @@ use lifeboat_format::Quality;
 pub(super) fn first(now: &GateFacts) -> Vec<GateReason> {
     let mut reasons = Vec::new();
     if now.patients == 0 {
-        let text = format!("patients: 0 read, {} inputs could not be read", now.unreadable);
+        let text = format!("patients: 0 read; inputs that could not be read: {}", now.unreadable);
         reasons.push(GateReason::new("nothing-yet", text));
     }
     let inputs = now.documents.max(now.unreadable);

@@ -1,6 +1,8 @@
 //! `lifeboat config`: checks and shows the configuration.
 
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use lifeboat_feeds::Format;
 use serde::Serialize;
@@ -72,17 +74,13 @@ fn check(config: &Config) -> CheckReport {
     }
     let recipients = RecipientList::load(&config.recipients_file).and_then(|list| list.recipients());
     checks.push(outcome("recipients", recipients.map(|list| format!("{} can open the copies", list.len()))));
-    if let Some(folder) = config.source.folder() {
-        let source = std::fs::read_dir(folder).map_err(|source| CommandError::Read {
-            what: "source folder",
-            path: folder.to_owned(),
-            source,
-        });
-        checks.push(outcome("source", source.map(|_| config.source.place())));
-    }
+    checks.push(check_source(config));
     let rules = setup::rules(&config.source.rules);
-    checks
-        .push(outcome("rules", rules.map(|rules| format!("{} patients are excluded", rules.excluded.len()))));
+    let excluded = |count: usize| match count {
+        1 => "1 patient is excluded".to_owned(),
+        count => format!("{count} patients are excluded"),
+    };
+    checks.push(outcome("rules", rules.map(|rules| excluded(rules.excluded.len()))));
     for replica in &config.replicas {
         let detail = match replica.lacks_credential() {
             true => format!("{} ({NO_ACCESS_KEY})", replica.url),
@@ -95,6 +93,37 @@ fn check(config: &Config) -> CheckReport {
         checks.push(Check { what: "replicas".to_owned(), ok: false, detail });
     }
     CheckReport { config: config.path.display().to_string(), checks }
+}
+
+/// Looks at the source as far as that is possible without asking a server or running a command.
+fn check_source(config: &Config) -> Check {
+    let place = config.source.place();
+    match &config.source.kind {
+        SourceKind::Folder { path, .. } => {
+            let read = std::fs::read_dir(path);
+            let failed = |source| CommandError::Read { what: "source folder", path: path.to_owned(), source };
+            outcome("source", read.map(|_| place).map_err(failed))
+        }
+        SourceKind::Command(command) => check_program(&command.program, place),
+        SourceKind::FhirServer(server) => {
+            let check = outcome("source", setup::check_pull(server).map(|()| place));
+            Check { detail: check.detail + if check.ok { " (not asked)" } else { "" }, ..check }
+        }
+    }
+}
+
+/// Looks whether a program can be started, if its whole path is given; other names are looked for when it is run.
+fn check_program(program: &Path, place: String) -> Check {
+    if !program.is_absolute() {
+        let detail = format!("{place} (looked for when it is run; write its whole path to have it checked)");
+        return Check { what: "source".to_owned(), ok: true, detail };
+    }
+    let runnable = std::fs::metadata(program).and_then(|found| {
+        let is_program = found.is_file() && found.permissions().mode() & 0o111 != 0;
+        is_program.then_some(()).ok_or_else(|| io::Error::other("it is no file that can be run"))
+    });
+    let failed = |source| CommandError::Read { what: "source command", path: program.to_owned(), source };
+    outcome("source", runnable.map(|()| format!("{place} (not run)")).map_err(failed))
 }
 
 fn outcome<E: std::error::Error>(what: &str, result: Result<String, E>) -> Check {

@@ -148,18 +148,18 @@ impl Report for Shown {
         let Some(held) = &self.held else {
             writeln!(out, "Nothing is held.")?;
             if let Some(accepted) = &self.accepted {
-                let age = age_text(self.now, accepted.taken);
+                let age = age_text(accepted.taken, self.now);
                 writeln!(out, "Readers see snapshot {}, taken {age}.", accepted.sequence)?;
             }
             return released(&self.reasons, out);
         };
-        writeln!(out, "Snapshot {} is HELD, taken {}.", held.sequence, age_text(self.now, held.taken))?;
+        writeln!(out, "Snapshot {} is HELD, taken {}.", held.sequence, age_text(held.taken, self.now))?;
         match &self.accepted {
             Some(accepted) => writeln!(
                 out,
                 "Readers see snapshot {}, taken {}.",
                 accepted.sequence,
-                age_text(self.now, accepted.taken)
+                age_text(accepted.taken, self.now)
             )?,
             None => writeln!(out, "No snapshot was accepted yet: readers see the held one, with a warning.")?,
         }

@@ -135,7 +135,7 @@ impl Report for SnapshotReport {
         if self.is_held() {
             writeln!(
                 out,
-                "Readers go on seeing the accepted snapshot. `lifeboat gate show` compares the two; then one of:"
+                "Readers go on seeing the accepted snapshot, if there is one. `lifeboat gate show` says more; then one of:"
             )?;
             writeln!(out, "  lifeboat gate release --reason \"REASON\"")?;
             writeln!(out, "  lifeboat gate reject --reason \"REASON\"")?;

@@ -46,6 +46,7 @@ struct StatusReport {
     replicas: Vec<Replica>,
     last_error: Option<service::Failure>,
     unreadable_count: u64,
+    refused_batches: u64,
     unreadable: Vec<UnreadableName>,
     health: Vec<HealthFinding>,
     #[serde(skip)]
@@ -119,6 +120,7 @@ pub(super) fn run(global: &Global, args: &StatusArgs) -> Result<Box<dyn Report>,
         replicas,
         last_error,
         unreadable_count,
+        refused_batches: refused,
         unreadable: unreadable(&config, unreadable_count + refused),
         health,
         check: args.check,
@@ -256,7 +258,7 @@ impl Report for StatusReport {
             write_replica(replica, self.now, out)?;
         }
         if self.unreadable_count > 0 || !self.unreadable.is_empty() {
-            writeln!(out, "unreadable {}", count_text(self.unreadable_count, "input"))?;
+            writeln!(out, "not read   {}", self.not_read())?;
             for input in self.unreadable.iter().take(UNREADABLE_SHOWN_MAX) {
                 let line = input.line.map(|line| format!(", line {line}")).unwrap_or_default();
                 writeln!(out, "           {}{line}: {}", input.file, input.reason)?;
@@ -292,6 +294,17 @@ impl Report for StatusReport {
 }
 
 impl StatusReport {
+    fn not_read(&self) -> String {
+        let batches = match self.refused_batches {
+            0 => None,
+            1 => Some("1 batch, refused".to_owned()),
+            count => Some(format!("{count} batches, refused")),
+        };
+        let inputs = (self.unreadable_count > 0).then(|| count_text(self.unreadable_count, "input"));
+        let parts: Vec<String> = batches.into_iter().chain(inputs).collect();
+        if parts.is_empty() { "some inputs, the last time".to_owned() } else { parts.join(", ") }
+    }
+
     fn write_newest(&self, newest: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
         let verdict = if newest.held { "HELD" } else { "accepted" };
         writeln!(

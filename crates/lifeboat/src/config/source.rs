@@ -221,7 +221,7 @@ fn read_format(section: &Section<'_>, kind: Kind) -> Option<Format> {
         (Kind::FhirServer, Some(_)) => false,
     };
     if !fits {
-        section.invalid("format", "a source of this kind cannot give this format".to_owned());
+        section.invalid("format", "FHIR servers give \"fhir-r4\", commands \"fhir-r4\" or \"gpconnect\"; leave the setting out for \"fhir-r4\"".to_owned());
     }
     format
 }

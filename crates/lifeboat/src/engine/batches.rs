@@ -201,8 +201,10 @@ impl Batches<'_> {
         if !self.listing.is_unchanged() {
             return Err(SourceError::Moved { path: self.root.to_owned() }.into());
         }
-        let remarks =
-            batch.problems.iter().map(|problem| Remark::of_feed(&problem.file, problem.row, problem));
+        let remarks = batch
+            .problems
+            .iter()
+            .map(|problem| Remark::of_feed(place_of(batch, problem), problem.row, problem));
         let entry = AppliedBatch {
             name: batch.name.clone(),
             order: batch.order.clone(),
@@ -468,11 +470,16 @@ fn remarks_of(batch: &Batch, decision: &Decision) -> Vec<Remark> {
         Decision::Refused(Refusal::Unusable(_)) => batch
             .problems
             .iter()
-            .map(|problem| Remark::of_feed(&problem.file, problem.row, problem))
+            .map(|problem| Remark::of_feed(place_of(batch, problem), problem.row, problem))
             .map(|remark| Remark { is_note: IsNote::Yes, ..remark })
             .collect(),
         _ => Vec::new(),
     }
+}
+
+/// Names the file of a problem, or the batch where it lies in no file.
+fn place_of<'a>(batch: &'a Batch, problem: &'a Problem) -> &'a str {
+    if problem.file.is_empty() { &batch.name } else { &problem.file }
 }
 
 /// The refusals that anybody need know of: what lies before the newest full batch is in that one.

@@ -71,7 +71,7 @@ pub enum CommandError {
         said: Option<String>,
     },
     /// It wrote too much and was killed.
-    #[error("the source command {} wrote more than {limit} bytes and was stopped", program.display())]
+    #[error("the source command {} wrote more than {} MiB and was stopped", program.display(), limit >> 20)]
     TooMuch {
         /// The program.
         program: PathBuf,

@@ -192,7 +192,7 @@ impl EngineError {
                 "add one with `lifeboat recipients add NAME age1…` or make a kit with `lifeboat kit create`"
             }
             Self::Locked { .. } => {
-                "stop the service first (`systemctl stop lifeboat`) and start it again afterwards, or let it take the snapshot"
+                "stop the service first (`systemctl stop lifeboat`) and start it again afterwards; what only looks, such as `lifeboat status` and `lifeboat gate show`, works while it runs"
             }
             Self::NothingHeld => "`lifeboat gate show` says what there is",
             Self::Pull(error) => return error.hint(),
@@ -210,7 +210,7 @@ impl EngineError {
                 "put the former host key back, or move the state database away: it is rebuilt from the source"
             }
             Self::NotRecognised { .. } => {
-                "`lifeboat inspect` shows what lies there; say with `source.format` which format it is, or take away what \
+                "`lifeboat feed inspect FOLDER` shows what lies there; say with `source.format` which format it is, or take away what \
                  does not belong there"
             }
             Self::NoBatch { .. } => "deliver a full extract into the source folder",
@@ -224,6 +224,17 @@ impl EngineError {
             Self::Rows(RowsError::Sealed(_)) => {
                 "put the former host key back, or move `rows.redb` out of the state folder and put a full extract into the \
                  source folder"
+            }
+            Self::Command(CommandError::Start { .. }) => {
+                "check `source.command.program`: write the whole path, and let the service's user run it; nothing was replaced"
+            }
+            Self::Command(CommandError::TookTooLong { .. }) => {
+                "run the command by hand as the service's user, or allow it more time with `source.command.timeout`; nothing \
+                 was replaced"
+            }
+            Self::Command(CommandError::TooMuch { .. }) => {
+                "run the command by hand as the service's user, or allow it more with `source.command.output_mib_max`; \
+                 nothing was replaced"
             }
             Self::Command(_) => "run the command by hand as the service's user; nothing was replaced",
             _ => return None,

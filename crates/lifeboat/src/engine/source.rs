@@ -41,7 +41,7 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// Some file is still being written.
-    #[error("{count} files in {} were written within the last moments", path.display())]
+    #[error("{} in {} changed within the last moments", files(*count), path.display())]
     Unsettled {
         /// The folder.
         path: PathBuf,
@@ -54,6 +54,10 @@ pub enum SourceError {
         /// The folder.
         path: PathBuf,
     },
+}
+
+fn files(count: usize) -> String {
+    if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
 /// One file of the source.

@@ -312,16 +312,16 @@ impl PullError {
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
             PullError::Address { .. } | PullError::ContentType { .. } | PullError::NotR4 => {
-                "is `base_url` the address below which the server's /metadata lies?"
+                "is `source.fhir.url` the address below which the server's /metadata lies?"
             }
             PullError::PlainHttp { .. } => {
-                "use an https address, or allow plain http in the settings if the network is trusted"
+                "use an https address, or set `source.fhir.allow_http` if the network is trusted"
             }
             PullError::Client { .. } => {
-                "check the certificate authority's file (PEM) and the proxy's address"
+                "check the files of `source.fhir.ca_file` (PEM) and `source.fhir.proxy_file`"
             }
             PullError::Connection { .. } => {
-                "is the server up, is the address right, and is its certificate signed by an authority that this machine or `ca_file` trusts?"
+                "is the server up, is the address right, and is its certificate signed by an authority that this machine or `source.fhir.ca_file` trusts?"
             }
             PullError::ClientKey { .. } => {
                 "give a private key as JWK or PEM, on the curve P-384 or RSA of 2048 bits or more"
@@ -336,22 +336,22 @@ impl PullError {
                 "the client needs the right to read and search (SMART: system/*.rs)"
             }
             PullError::Elsewhere { .. } => {
-                "if that is the same server under another name, correct the server's own base address or list it among the allowed origins"
+                "if that is the same server under another name, correct the base address that it gives itself, or write that name into `source.fhir.url`"
             }
             PullError::TokenElsewhere { .. } => {
                 "let the server keep exported files at its own address, or without tokens"
             }
             PullError::NotOffered { .. } => {
-                "choose the other mode (bulk or search), or have the server offer it"
+                "choose the other `source.fhir.mode` (bulk or search), or have the server offer it"
             }
             PullError::ParameterIgnored { .. } => {
-                "the server has no such search parameter; load its search parameters, or use another mode"
+                "the server has no such search parameter; load its search parameters into it, or set `source.fhir.mode = \"bulk\"`"
             }
             PullError::ExportIncomplete { .. } => {
-                "look at the server's log; accept export errors in the settings if they are known to be harmless"
+                "look at the server's log and have the cause removed, or set `source.fhir.mode = \"search\"`; nothing was replaced"
             }
             PullError::TooManyGone { .. } => {
-                "check that the client may still see everything; if they are really gone, raise the limit for one pull"
+                "check that the client may still see everything; nothing was replaced"
             }
             PullError::NewerCursor => "use the newer version again",
             _ => return None,
