@@ -80,7 +80,7 @@ pub enum EngineError {
         refused: Vec<RefusedBatch>,
     },
     /// The kept rows are gone, and what the source still holds cannot bring them back.
-    #[error("the kept rows are {}, and the source holds no full extract to make them from", lost(*damaged))]
+    #[error("the kept rows are {}, and the source holds no full extract, with all that followed it, to make them from", lost(*damaged))]
     RowsLost {
         /// Whether they were there, and damaged.
         damaged: bool,
