@@ -210,13 +210,14 @@ impl EngineError {
                 "put the former host key back, or move the state database away: it is rebuilt from the source"
             }
             Self::NotRecognised { .. } => {
-                "`lifeboat inspect` shows what lies there; say with `source.format` which format it is, or take away what \
+                "`lifeboat feed inspect` shows what lies there; say with `source.format` which format it is, or take away what \
                  does not belong there"
             }
             Self::NoBatch { .. } => "deliver a full extract into the source folder",
             Self::RowsLost { .. } => {
-                "ask for a full extract and put it into the source folder; if the oldest batch there is a full one, say so \
-                 with `lifeboat snapshot --accept-held \"REASON\"`. The snapshots that were taken are untouched"
+                "put back every batch since the last full one, or ask for a full extract and put it into the source folder; if \
+                 the oldest batch there is a full one, say so with `lifeboat snapshot --accept-held \"REASON\"`. The snapshots \
+                 that were taken are untouched"
             }
             Self::Batch { .. } => {
                 "check that the files are whole and readable; nothing of the batch was applied"
