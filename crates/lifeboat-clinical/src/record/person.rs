@@ -19,6 +19,13 @@ pub const FLAG_INTERPRETER: &str = "interpreter";
 
 /// The members of a Patient or RelatedPerson that tell where somebody is.
 const WHEREABOUTS: [&str; 5] = ["address", "telecom", "contact", "text", "contained"];
+/// The ends of the addresses of extensions that tell it: where somebody lives, and who supplies them near there.
+const WHEREABOUTS_EXTENSIONS: [&str; 4] = [
+    "residential-institute",
+    "NominatedPharmacy",
+    "PreferredDispenserOrganization",
+    "MedicalApplianceSupplier",
+];
 
 /// That a person has died, and when, if that is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,12 +95,25 @@ pub(super) fn is_sensitive(resource: Json<'_>) -> bool {
 
 /// Returns the resource without everything that tells where the person is.
 pub(super) fn without_whereabouts(resource: Json<'_>) -> String {
+    let extensions = resource.field("extension").map(extensions_without_whereabouts);
     let members = resource.members();
     let kept = members.iter().filter(|(key, _)| {
         let name = key.strip_prefix('_').unwrap_or(key);
         !WHEREABOUTS.contains(&name)
     });
-    json::object(kept.map(|(key, value)| (key.as_ref(), value.text())))
+    json::object(kept.map(|(key, value)| match (key.as_ref(), &extensions) {
+        ("extension", Some(extensions)) => ("extension", extensions.as_str()),
+        (key, _) => (key, value.text()),
+    }))
+}
+
+fn extensions_without_whereabouts(extensions: Json<'_>) -> String {
+    let tells = |extension: &Json<'_>| {
+        let url = extension.text_of("url").unwrap_or_default();
+        WHEREABOUTS_EXTENSIONS.iter().any(|end| url.ends_with(end))
+    };
+    let kept = extensions.items().into_iter().filter(|extension| !tells(extension));
+    format!("[{}]", kept.map(|extension| extension.text()).collect::<Vec<_>>().join(","))
 }
 
 impl Person {

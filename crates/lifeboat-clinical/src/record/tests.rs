@@ -426,11 +426,17 @@ fn a_sensitive_patient_leaves_no_whereabouts() {
         own["contact"] = json!([{"name":{"text":"SECRET"}}]);
         own["text"] = json!({"div":"<div>SECRET</div>"});
         own["contained"] = json!([{"resourceType":"Organization","name":"SECRET"}]);
+        own["extension"] = json!([
+            {"url":"urn:lifeboat:emis:residential-institute","valueString":"SECRET"},
+            {"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NominatedPharmacy","valueReference":{"display":"SECRET"}},
+            {"url":"urn:lifeboat:emis:registered-on","valueDateTime":"2020-01-02"}
+        ]);
         let related = json!({"resourceType":"RelatedPerson","id":"r","patient":{"reference":"Patient/p"},"address":[{"line":["SECRET"]}]});
         let bundle = json!({"resourceType":"Bundle","type":"collection","entry":[{"resource":own},{"resource":related}]});
         let pieces = fhir::split(bundle.to_string().as_bytes(), &window()).expect("read");
         let record = build(pieces);
-        assert!(!String::from_utf8_lossy(&record.bytes).contains("SECRET"), "{code}");
+        let text = String::from_utf8_lossy(&record.bytes).into_owned();
+        assert!(!text.contains("SECRET") && text.contains("registered-on"), "{code}");
         assert_eq!(record.person.flags, [FLAG_SENSITIVE]);
         assert!(record.person.phones.is_empty() && record.person.address.is_empty());
         assert_eq!(record.person.family.as_deref(), Some("Own"));

@@ -300,6 +300,8 @@ impl Chain<'_> {
                 self.planned.insert(batch.name.clone());
                 Decision::Apply(apply)
             }
+            // Where there is nothing yet, nothing that comes later builds on what was refused.
+            Err(Refusal::NoFullBatch) => Decision::Refused(Refusal::NoFullBatch),
             Err(refusal) => {
                 self.refused.get_or_insert_with(|| batch.name.clone());
                 Decision::Refused(refusal)
@@ -418,6 +420,7 @@ mod tests {
 
     #[test]
     fn where_the_feed_does_not_say_the_first_batch_is_full() {
+        check("", "D0 U1 D2 U3", "D0:no-full U1:first D2:follow U3:follow");
         check("", "U1 U2", "U1:first U2:follow");
         check("U1", "U2", "U2:follow");
         check("", "U1! U2 F3 U4", "U1:unusable U2:after F3:first U4:follow");

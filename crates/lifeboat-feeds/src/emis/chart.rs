@@ -1,14 +1,11 @@
 //! A patient's clinical entries with what is known of each: code, kind, confidentiality, and who belongs to whom.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::codes::{Code, Kind};
 use super::tables::{CLINICAL_CODE, CONSULTATION, OBSERVATION, ORIGINAL_TERMS, PROBLEM, REFERRAL};
 use crate::feed::Mapping;
 use crate::rows::{LookUp, RowRef, UnitRows};
-
-/// How many steps lead from an entry to the entry that it is grouped under at most.
-const ANCESTORS_MAX: usize = 8;
 
 /// Whether the source marks something as confidential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,32 +107,20 @@ impl<'a> Chart<'a> {
     /// Makes entries confidential that belong to a confidential consultation or lie under a confidential entry.
     fn keep_secrets(&mut self) {
         let consultations = self.rows.rows(CONSULTATION).filter(|row| row.is_true("IsConfidential"));
-        let secret: Vec<usize> = consultations
+        let of_consultations = consultations
             .filter_map(|row| self.by_consultation.get(row.text("ConsultationGuid")?))
             .flatten()
-            .copied()
-            .collect();
-        for at in secret {
-            self.entries[at].secrecy = Secrecy::Confidential;
+            .copied();
+        let by_themselves =
+            (0..self.entries.len()).filter(|at| self.entries[*at].secrecy == Secrecy::Confidential);
+        let mut secret: Vec<usize> = of_consultations.chain(by_themselves).collect();
+        let mut seen: HashSet<usize> = secret.iter().copied().collect();
+        while let Some(at) = secret.pop() {
+            let entry = &mut self.entries[at];
+            entry.secrecy = Secrecy::Confidential;
+            let below = self.by_parent.get(entry.guid).into_iter().flatten();
+            secret.extend(below.filter(|at| seen.insert(**at)));
         }
-        if self.entries.iter().all(|entry| entry.secrecy == Secrecy::Open) {
-            return;
-        }
-        let inherited: Vec<Secrecy> = self
-            .entries
-            .iter()
-            .map(|entry| {
-                self.ancestors(entry).fold(entry.secrecy, |secrecy, above| secrecy.within(above.secrecy))
-            })
-            .collect();
-        for (entry, secrecy) in self.entries.iter_mut().zip(inherited) {
-            entry.secrecy = secrecy;
-        }
-    }
-
-    fn ancestors(&self, entry: &Entry<'a>) -> impl Iterator<Item = &Entry<'a>> {
-        let above = |entry: &Entry<'a>| self.entry(entry.row.text("ParentObservationGuid"));
-        std::iter::successors(above(entry), move |entry| above(entry)).take(ANCESTORS_MAX)
     }
 
     /// Returns the entry of this name.

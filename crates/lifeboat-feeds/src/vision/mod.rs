@@ -84,6 +84,10 @@ impl TableFeed for Vision {
             Place::Patient(column) => Unit::Patient(text(column).unwrap_or_default().to_owned()),
             Place::Day | Place::Shared | Place::NotKept => Unit::Shared,
         };
+        // Whether a row is new or comes again says nothing about anybody, and must not make it look changed.
+        if let Some(action) = table.column("ACTION").and_then(|at| values.get_mut(at)) {
+            *action = None;
+        }
         let name = table.name;
         Ok(match (unit, is_deleted) {
             (Unit::Patient(patient), true) if name == "Patient" => RowChange::RemovePatient { patient },

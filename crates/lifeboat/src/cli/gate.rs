@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use jiff::Timestamp;
+use lifeboat_feeds::Format;
 use lifeboat_format::log::Entry;
 use lifeboat_format::{GateReason, Manifest, VerifiedHead};
 use lifeboat_plan::gate::{GateFacts, SectionFacts};
@@ -221,6 +222,12 @@ fn change_text(before: u64, now: u64) -> String {
     format!("{:+.1} %", (now as f64 / before as f64 - 1.0) * 100.0)
 }
 
+/// Whether a snapshot was made of rows that are kept from one batch to the next.
+fn has_rows(manifest: &Manifest) -> bool {
+    let feed = manifest.feed.format.as_str();
+    feed.ends_with("-server") || feed.parse().is_ok_and(|format: Format| format.is_tables())
+}
+
 /// What was decided.
 struct DecidedReport {
     verdict: Verdict,
@@ -280,6 +287,14 @@ impl Report for DecidedReport {
                     |accepted| format!("snapshot {}", accepted.sequence)
                 )
             )?,
+        }
+        if self.verdict == Verdict::Reject && has_rows(&decision.held) {
+            writeln!(
+                out,
+                "The source sends changes, and what was rejected is among the rows that they build on: every later snapshot is \
+                 held until they are put right or replaced by a full extract, or a person releases it. See \"When the source \
+                 sends changes only\" in docs/handbook/gate.md."
+            )?;
         }
         writeln!(out, "In the log: {}", self.ruling)?;
         for replica in &self.done.replicas {

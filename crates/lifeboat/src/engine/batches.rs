@@ -7,6 +7,7 @@ use super::input::{IsNote, Remark};
 use super::report::{Progress, RefusedBatch, Stage, UnreadableInput};
 use super::rows::{AppliedBatch, Commit, Inbox, Order, Routed, Router, RowStore, Scope};
 use super::source::{FileOpener, Heads, Listing, SourceError, SourceFile};
+use super::state::FullBatch;
 use super::survey::Digester;
 use super::{EngineError, rows::RowsError};
 use crossbeam_channel::{Sender, bounded};
@@ -15,7 +16,7 @@ use lifeboat_feeds::batch::{
     self, Apply, Batch, BatchKind, BatchPlan, Decision, FoundBatch, Refusal, plan_batches,
 };
 use lifeboat_feeds::table::{TableLimits, TableReader};
-use lifeboat_feeds::{Problem, Reason, TableFeed, feed};
+use lifeboat_feeds::{Place, Problem, Reason, TableFeed, feed};
 use lifeboat_replica::crash_step;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
@@ -37,7 +38,7 @@ const STRAYS_MAX: usize = 100;
 pub(crate) enum Expected {
     /// Nothing: the first batch may be taken for everything.
     Nothing,
-    /// Rows; where they are lost, only a batch that says that it is full can bring them back, or the one of this name.
+    /// Rows; where they are lost, only a batch that says that it is full can bring them back, or all that had made them.
     Rows,
 }
 
@@ -62,7 +63,11 @@ impl Batches<'_> {
     ///
     /// # Errors
     /// A batch cannot be read; kept rows cannot be written; rows are lost and the source cannot bring them back.
-    pub(crate) fn take(&mut self, expected: Expected, full_name: Option<&str>) -> Result<Taken, EngineError> {
+    pub(crate) fn take(
+        &mut self,
+        expected: Expected,
+        former: Option<&FullBatch>,
+    ) -> Result<Taken, EngineError> {
         let applied = self.store.applied()?;
         let batches = self.store.feed().batches(&self.listing.facts(), &Heads::of(self.listing));
         let strays = self.strays(&batches);
@@ -75,11 +80,7 @@ impl Batches<'_> {
         // What lies before the last full one says nothing that it does not say.
         let from = steps.iter().rposition(|(_, apply)| *apply != Apply::Follow).unwrap_or(0);
         let steps = &steps[from..];
-        if let (Expected::Rows, [], Some((first, Apply::First))) =
-            (expected, applied.as_slice(), steps.first())
-            && first.kind != BatchKind::Full
-            && full_name != Some(first.name.as_str())
-        {
+        if expected == Expected::Rows && applied.is_empty() && !brings_back(steps, former) {
             return Err(EngineError::RowsLost { damaged: self.store.was_damaged() });
         }
         let bytes = steps.iter().flat_map(|(batch, _)| &batch.tables);
@@ -227,9 +228,19 @@ impl Batches<'_> {
         Ok(())
     }
 
+    /// Says why a table's changes would be lost for good: without a full batch nobody sends them again, and what is kept
+    /// of the table would pass for all that there is.
+    fn lost_changes(&self, table: &TableRead, kind: Scope) -> Option<String> {
+        let is_kept =
+            feed::table(self.store.feed(), table.table).is_some_and(|spec| spec.place != Place::NotKept);
+        let is_lost = kind == Scope::Delta && !table.opened && is_kept;
+        let why = table.remarks.first().map_or("it is not understood", |remark| &remark.input.reason);
+        is_lost.then(|| format!("{}: {why}", table.table))
+    }
+
     /// Reads all files of a batch, several at once.
-    fn read(&self, batch: &Batch, scope: Scope, inbox: &mut Inbox) -> Result<Vec<TableRead>, EngineError> {
-        let router = self.store.router(scope);
+    fn read(&self, batch: &Batch, kind: Scope, inbox: &mut Inbox) -> Result<Vec<TableRead>, EngineError> {
+        let router = self.store.router(kind);
         let next = AtomicUsize::new(0);
         let readers = self.threads.clamp(1, batch.tables.len().max(1));
         let (sender, messages) = bounded(readers * BUNCHES_PER_READER);
@@ -273,10 +284,24 @@ impl Batches<'_> {
             outcome.map(|()| read)
         });
         let read = read?;
-        match read.iter().find_map(|table| table.failure.clone()) {
+        let failure = |table: &TableRead| table.failure.clone().or_else(|| self.lost_changes(table, kind));
+        match read.iter().find_map(failure) {
             Some(reason) => Err(EngineError::Batch { batch: batch.name.clone(), reason }),
             None => Ok(read),
         }
+    }
+}
+
+/// Whether batches bring lost rows back: from a full one that is new on, or all of those that had made them.
+///
+/// Not every feed says what a batch follows, so that one that is missing in between would not be noticed otherwise.
+fn brings_back(steps: &[(&Batch, Apply)], former: Option<&FullBatch>) -> bool {
+    let Some((first, _)) = steps.first() else { return false };
+    match former.filter(|former| former.name == first.name) {
+        Some(former) => {
+            former.followers.iter().all(|name| steps.iter().any(|(batch, _)| batch.name == *name))
+        }
+        None => first.kind == BatchKind::Full,
     }
 }
 

@@ -5,8 +5,10 @@
 //! again with the next snapshot, and the gate compares with what was released.
 
 use super::history::{RELEASE, Snapshot};
+use super::intake::put_trust;
 use super::judging::overruled;
 use super::publish;
+use super::rows::Trust;
 use super::state::SiteState;
 use super::{Engine, EngineError};
 use jiff::Timestamp;
@@ -133,11 +135,12 @@ pub(super) fn release(
                 site.rejected.retain(|rejected| *rejected != held.fingerprint);
             }
         })?;
+        put_trust(engine, &held.manifest.feed.format, Trust::Undisputed)?;
     }
     Ok(Decision { held: held.manifest, accepted, now_accepted: Some(sequence), log_size: engine.log_size() })
 }
 
-/// Records that the held snapshot stays unaccepted, and the same source with it.
+/// Records that the held snapshot stays unaccepted, and the same source with it, and what is built on the same rows.
 pub(super) fn reject(
     engine: &mut Engine,
     now: Timestamp,
@@ -147,6 +150,8 @@ pub(super) fn reject(
     let held = held(engine)?;
     let accepted = engine.history.accepted().map(|accepted| accepted.manifest.clone());
     if carry == Carry::Out {
+        // First, so that nobody is told that it was rejected while later changes could still build on it.
+        put_trust(engine, &held.manifest.feed.format, Trust::Rejected)?;
         let event = Entry::Event { time: now, name: "reject".to_owned(), detail: ruling.on(&held) };
         engine.history.publish(PublishSet { entries: vec![event], ..PublishSet::default() })?;
         change_site(engine, |site| {

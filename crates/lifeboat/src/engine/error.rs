@@ -80,7 +80,7 @@ pub enum EngineError {
         refused: Vec<RefusedBatch>,
     },
     /// The kept rows are gone, and what the source still holds cannot bring them back.
-    #[error("the kept rows are {}, and the source holds no full extract to make them from", lost(*damaged))]
+    #[error("the kept rows are {}, and the source holds no full extract, with all that followed it, to make them from", lost(*damaged))]
     RowsLost {
         /// Whether they were there, and damaged.
         damaged: bool,
@@ -215,8 +215,9 @@ impl EngineError {
             }
             Self::NoBatch { .. } => "deliver a full extract into the source folder",
             Self::RowsLost { .. } => {
-                "ask for a full extract and put it into the source folder; if the oldest batch there is a full one, say so \
-                 with `lifeboat snapshot --accept-held \"REASON\"`. The snapshots that were taken are untouched"
+                "put back every batch since the last full one, or ask for a full extract and put it into the source folder; if \
+                 the oldest batch there is a full one, say so with `lifeboat snapshot --accept-held \"REASON\"`. The snapshots \
+                 that were taken are untouched"
             }
             Self::Batch { .. } => {
                 "check that the files are whole and readable; nothing of the batch was applied"

@@ -4,7 +4,7 @@ use super::batches::{Batches, Expected};
 use super::command::{self, CommandSettings};
 use super::input::{Input, IsNote, Remark, Translation};
 use super::report::{Progress, RefusedBatch, Stage, UnreadableInput};
-use super::rows::RowStore;
+use super::rows::{AppliedBatch, RowStore, Trust};
 use super::source::{self, Heads, Listing, SourceError};
 use super::state::FullBatch;
 use super::survey_pass::practice_time_zone;
@@ -36,6 +36,7 @@ pub(crate) struct Intake {
     pub(crate) remarks: Vec<Remark>,
     pub(crate) refused: Vec<RefusedBatch>,
     pub(crate) missing: Missing,
+    pub(crate) trust: Trust,
 }
 
 impl Intake {
@@ -91,6 +92,7 @@ fn folder(
         remarks,
         refused: Vec::new(),
         missing: Missing::Perhaps,
+        trust: Trust::Undisputed,
         input: Input::Files(listing, translation),
     })
 }
@@ -142,10 +144,10 @@ fn tables(
     };
     let store = row_store(engine, feed)?;
     let mut batches = Batches { root: path, listing: &listing, store, digester, threads, progress };
-    let taken = batches.take(expected, full.as_ref().map(|full| full.name.as_str()))?;
+    let taken = batches.take(expected, full.as_ref())?;
     let applied = store_of(engine)?.applied()?;
     let newest_full = applied.iter().rposition(|batch| batch.full).unwrap_or(0);
-    remember_full(engine, &applied[newest_full].name, format)?;
+    remember_full(engine, &applied[newest_full..], format)?;
     let mut remarks: Vec<Remark> =
         listing.unreadable.drain(..).map(|input| Remark { is_note: IsNote::No, input }).collect();
     remarks.extend(taken.remarks);
@@ -157,6 +159,7 @@ fn tables(
     let exported = applied.iter().rev().find_map(|batch| batch.exported);
     let exported = exported.and_then(|local| local.to_zoned(practice_time_zone()).ok());
     let rules = engine.settings.rules.clone();
+    let trust = store_of(engine)?.trust()?;
     let view = store_of(engine)?.view(&rules, threads)?;
     Ok(Intake {
         input: Input::Rows(Box::new(view)),
@@ -166,12 +169,18 @@ fn tables(
         remarks,
         refused: taken.refused,
         missing,
+        trust,
     })
 }
 
-/// Remembers which batch the rows begin with, in case they are lost.
-fn remember_full(engine: &Engine, name: &str, format: Format) -> Result<(), EngineError> {
-    let full = FullBatch { feed: format.name().to_owned(), name: name.to_owned() };
+/// Remembers which batches make the rows, in case they are lost.
+fn remember_full(engine: &Engine, batches: &[AppliedBatch], format: Format) -> Result<(), EngineError> {
+    let [full, followers @ ..] = batches else { return Ok(()) };
+    let full = FullBatch {
+        feed: format.name().to_owned(),
+        name: full.name.clone(),
+        followers: followers.iter().map(|batch| batch.name.clone()).collect(),
+    };
     if engine.state.read()?.full_batch()?.as_ref() != Some(&full) {
         let writer = engine.state.write()?;
         writer.put_full_batch(&full)?;
@@ -202,6 +211,7 @@ fn run(
         remarks: said.into_iter().collect(),
         refused: Vec::new(),
         missing: Missing::Perhaps,
+        trust: Trust::Undisputed,
         input: Input::Command(written.output, translation),
     })
 }
@@ -216,6 +226,7 @@ fn pulled(engine: &mut Engine, feed: &'static dyn TableFeed) -> Result<Intake, E
     if store.head()?.is_none() {
         return Err(EngineError::NothingPulled);
     }
+    let trust = store.trust()?;
     let view = store.view(&rules, threads)?;
     Ok(Intake {
         input: Input::Rows(Box::new(view)),
@@ -225,7 +236,24 @@ fn pulled(engine: &mut Engine, feed: &'static dyn TableFeed) -> Result<Intake, E
         remarks: unreadable.into_iter().map(|input| Remark { is_note: IsNote::No, input }).collect(),
         refused: Vec::new(),
         missing: Missing::Nobody,
+        trust,
     })
+}
+
+/// Notes what a person says of the rows from which a snapshot of `feed` was made; other sources keep none.
+pub(crate) fn put_trust(engine: &mut Engine, feed: &str, trust: Trust) -> Result<(), EngineError> {
+    let table_feed = match &engine.settings.source {
+        Source::Pulled(pulled) => Some(*pulled),
+        Source::Folder { .. } => {
+            let format = feed.parse().ok().filter(|format: &Format| format.is_tables());
+            format.and_then(|format| engine.settings.table_feeds.of(format))
+        }
+        Source::Command(_) => None,
+    };
+    match table_feed {
+        Some(table_feed) => Ok(row_store(engine, table_feed)?.put_trust(trust)?),
+        None => Ok(()),
+    }
 }
 
 /// The kept rows of a feed, opened when they are first needed.

@@ -4,6 +4,7 @@ use super::basis::Basis;
 use super::history::History;
 use super::ledger::Ledger;
 use super::report::{HeldReason, SnapshotReport};
+use super::rows::Trust;
 use super::state::Totals;
 use super::survey_pass::Surveyed;
 use super::{Acceptance, EngineError};
@@ -160,6 +161,7 @@ pub(super) struct Facts<'a> {
     pub(super) ledger: &'a Ledger<'a>,
     pub(super) report: &'a SnapshotReport,
     pub(super) surveyed: &'a Surveyed,
+    pub(super) trust: Trust,
 }
 
 impl Facts<'_> {
@@ -175,6 +177,10 @@ impl Facts<'_> {
         let mut reasons: Vec<GateReason> = verdict.reasons().iter().map(reason).collect();
         if self.basis.site.rejected.contains(&self.surveyed.fingerprint) {
             reasons.insert(0, rejected());
+        }
+        // Rows that say what the accepted snapshot says have lost what was wrong with them.
+        if self.trust == Trust::Rejected && self.ledger.changes().any() {
+            reasons.push(built_on_rejected());
         }
         let gate = match acceptance {
             _ if reasons.is_empty() => Gate { verdict: Verdict::Accepted, reasons },
@@ -247,6 +253,12 @@ fn rejected() -> GateReason {
     let detail =
         "source: the same as one that a person rejected; it is accepted only when a person releases it";
     GateReason { code: "rejected".to_owned(), detail: detail.to_owned() }
+}
+
+fn built_on_rejected() -> GateReason {
+    let detail = "source: its changes build on what a person rejected, which is still among the kept rows; a full extract \
+                  replaces them, or a person releases it";
+    GateReason { code: "built-on-rejected".to_owned(), detail: detail.to_owned() }
 }
 
 /// An acceptance against the gate: that a person did it, then what speaks against it.

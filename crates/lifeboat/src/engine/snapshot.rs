@@ -7,6 +7,7 @@ use super::judging::{Facts, Judged};
 use super::ledger::Ledger;
 use super::publish;
 use super::report::{Outcome, Progress, SnapshotReport, Stage, UnreadableInput};
+use super::rows::Trust;
 use super::state::{HeldSource, SiteState};
 use super::survey_pass::{Surveyed, day_window, practice_time_zone, survey};
 use super::{Acceptance, Engine, EngineError};
@@ -46,7 +47,8 @@ pub(super) fn take(
         return heartbeat(engine, report, false);
     }
     let base = job.fold(&mut ledger, dictionary.is_some())?;
-    let facts = Facts { basis: &basis, ledger: &ledger, report: &report, surveyed: &surveyed };
+    let trust = intake.trust;
+    let facts = Facts { basis: &basis, ledger: &ledger, report: &report, surveyed: &surveyed, trust };
     let judged = facts.judge(&engine.history, plan.patients_gone, acceptance)?;
     progress.stage(Stage::Publish, None);
     let request = publish::Request {
@@ -80,6 +82,9 @@ pub(super) fn take(
     }
     writer.put_site(&site)?;
     writer.commit()?;
+    if trust == Trust::Rejected {
+        intake::put_trust(engine, &intake.feed, Trust::Undisputed)?;
+    }
     Ok(report)
 }
 

@@ -175,11 +175,14 @@ pub(crate) struct HeldSource {
     pub(crate) manifest: ManifestId,
 }
 
-/// The batch with which the kept rows begin; it outlives the rows.
+/// The batch with which the kept rows begin, and those that were applied on top of it; it outlives the rows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FullBatch {
     pub(crate) feed: String,
     pub(crate) name: String,
+    /// Without any of them the rows would not be the same again.
+    #[serde(default)]
+    pub(crate) followers: Vec<String>,
 }
 
 /// What is kept of the site as a whole.

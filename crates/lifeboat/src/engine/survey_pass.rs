@@ -14,7 +14,7 @@ use lifeboat_format::RecordKey;
 use std::collections::HashMap;
 
 /// Changes when the same source would give other records, so that all of them are looked at again.
-const MAPPING: u32 = 1;
+const MAPPING: u32 = 2;
 /// Time zone of the practice's days.
 const PRACTICE_TIME_ZONE: &str = "Europe/London";
 /// Days before and after today that day lists are kept for.

@@ -1,6 +1,7 @@
 //! The engine over small sources: what is sealed, what is kept, and what is held.
 
 mod judging;
+mod rejected;
 
 use super::{
     Acceptance, Engine, EngineError, EngineSettings, HostKey, HostKeys, NoProgress, Outcome, SnapshotReport,

@@ -413,7 +413,7 @@ impl<'a> Server<'a> {
     ) -> Result<(StatusCode, Vec<u8>), Failure> {
         let call = Call::get(step.clone(), url.clone(), Accept::Json);
         self.counts.requests.fetch_add(1, Ordering::Relaxed);
-        let response = self
+        let mut response = self
             .client
             .post(url.clone())
             .header(ACCEPT, "application/json")
@@ -427,8 +427,13 @@ impl<'a> Server<'a> {
             200..=299 => {}
             400 | 401 => {
                 // A refusal may be of any kind; what is not JSON just has no reason in it.
-                let body = response.bytes().await.unwrap_or_default();
-                return Ok((status, body.to_vec()));
+                let mut body = Vec::new();
+                while let Ok(Some(chunk)) = response.chunk().await
+                    && body.len() + chunk.len() <= usize::try_from(bytes_max).unwrap_or(usize::MAX)
+                {
+                    body.extend_from_slice(&chunk);
+                }
+                return Ok((status, body));
             }
             _ => {
                 self.judge(&call, response)?;

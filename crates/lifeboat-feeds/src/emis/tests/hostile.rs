@@ -228,6 +228,20 @@ fn confidential_things_are_withheld_with_everything_under_them_or_marked() {
     assert_eq!(store.resources("p1", "Observation").len(), 3);
 }
 
+#[test]
+fn what_is_confidential_reaches_as_deep_as_entries_are_grouped() {
+    let row = |at: usize, above: &str, secret: bool| {
+        format!("O{at},P1,2026-01-01,YMD,4,text{at},,,,,{above},,false,{secret},{at}\n")
+    };
+    let rows: String = (1..40)
+        .map(|at| if at == 1 { row(1, "O39", true) } else { row(at, &format!("O{}", at - 1), false) })
+        .chain([row(50, "", false)])
+        .collect();
+    let document = String::from_utf8(with(&rows).patient("p1").document.expect("one")).expect("text");
+    assert!(document.contains("text50"));
+    assert!((1..40).all(|at| !document.contains(&format!("text{at}\""))), "{document}");
+}
+
 const PATIENT: &str = "PatientGuid,GivenName,Surname,DateOfBirth,NhsNumber,PatientTypeDescription,DummyType,SpineSensitive,\
                        IsConfidential,Deleted,Postcode,DateOfDeath\n";
 

@@ -111,13 +111,15 @@ impl RowStore {
             self.put_batch(&writer, batch)?;
         }
         let former = former.filter(|_| inbox.scope == Scope::Delta);
-        let (kept, cursor) = former.map_or_else(Default::default, |head| (head.supplied, head.cursor));
+        let (kept, cursor, trust) =
+            former.map_or_else(Default::default, |head| (head.supplied, head.cursor, head.trust));
         let head = Head {
             layout: LAYOUT,
             feed: self.feed.format().name().to_owned(),
             version: self.feed.version(),
             supplied: kept.into_iter().chain(commit.supplied).collect(),
             cursor: commit.cursor.or(cursor),
+            trust,
         };
         self.put_head(&writer, &head)?;
         self.commit(writer)?;

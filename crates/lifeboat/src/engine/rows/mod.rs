@@ -63,6 +63,16 @@ const BATCHES: Values = TableDefinition::new("batches");
 /// What is known of the rows as a whole, sealed.
 const HEAD: TableDefinition<'static, &str, &[u8]> = TableDefinition::new("head");
 
+/// What a person said of the rows that are kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Trust {
+    /// Nothing that speaks against them.
+    #[default]
+    Undisputed,
+    /// A snapshot of them was rejected, and what was wrong with it may still be in them.
+    Rejected,
+}
+
 /// What is known of the rows as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Head {
@@ -75,6 +85,9 @@ pub(crate) struct Head {
     pub(crate) supplied: BTreeSet<String>,
     /// How far a puller has read its source.
     pub(crate) cursor: Option<Vec<u8>>,
+    /// What a person said of them; a full batch begins anew.
+    #[serde(default)]
+    trust: Trust,
 }
 
 /// The rows of one feed.
@@ -150,6 +163,19 @@ impl RowStore {
         let head: Head =
             serde_json::from_slice(&opened).map_err(|_| RowsError::Value { what: "the head" })?;
         Ok((head.layout == LAYOUT && head.feed == self.feed.format().name()).then_some(head))
+    }
+
+    /// What a person said of the rows.
+    pub(crate) fn trust(&self) -> Result<Trust, RowsError> {
+        Ok(self.head()?.map(|head| head.trust).unwrap_or_default())
+    }
+
+    /// Notes what a person says of the rows; of none there is nothing to note.
+    pub(crate) fn put_trust(&mut self, trust: Trust) -> Result<(), RowsError> {
+        let Some(head) = self.head()?.filter(|head| head.trust != trust) else { return Ok(()) };
+        let writer = self.database.begin_write().map_err(step("begin to write"))?;
+        self.put_head(&writer, &Head { trust, ..head })?;
+        writer.commit().map_err(step("commit"))
     }
 
     /// The shared rows.
