@@ -32,7 +32,7 @@ fn bounded(site: &Site) -> Finished {
         .folder(site.root())
         .run();
     assert!(done.status.code().is_some_and(|code| code != 101), "{}", done.story());
-    let peak = done.stderr.lines().filter_map(|line| line.strip_prefix("peak ")?.strip_suffix(" KiB"));
+    let mut peak = done.stderr.lines().filter_map(|line| line.strip_prefix("peak ")?.strip_suffix(" KiB"));
     let peak: u64 = peak.next_back().and_then(|text| text.parse().ok()).expect("the peak is measured");
     assert!(peak <= MEMORY_KIB_MAX, "{peak} KiB\n{}", done.story());
     done
