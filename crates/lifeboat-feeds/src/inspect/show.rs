@@ -74,7 +74,8 @@ impl fmt::Display for BatchInspection {
             BatchKind::Delta => "changes",
             BatchKind::Unsaid => "full or changes, it does not say",
         };
-        write!(f, "{} ({kind}, {}", self.name, counted(self.files as u64, "file", "files"))?;
+        let name = if self.name.is_empty() { "the files here" } else { &self.name };
+        write!(f, "{name} ({kind}, {}", counted(self.files as u64, "file", "files"))?;
         if let Some(exported) = &self.exported {
             write!(f, ", exported {exported}")?;
         }

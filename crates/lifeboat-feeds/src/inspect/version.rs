@@ -18,6 +18,7 @@ pub(super) struct TableHeader {
 pub(super) fn evidence(format: Format, headers: &Headers) -> Vec<String> {
     match format {
         Format::EmisWeb => emis(headers),
+        Format::SystmOne if headers.is_empty() => Vec::new(),
         Format::SystmOne => {
             let with = headers.values().filter(|header| has(header, "RemovedData")).count();
             let all = headers.len();

@@ -302,7 +302,7 @@ impl StatusReport {
         };
         let inputs = (self.unreadable_count > 0).then(|| count_text(self.unreadable_count, "input"));
         let parts: Vec<String> = batches.into_iter().chain(inputs).collect();
-        if parts.is_empty() { "some inputs, the last time".to_owned() } else { parts.join(", ") }
+        if parts.is_empty() { "some inputs, the last time".to_owned() } else { parts.join("; ") }
     }
 
     fn write_newest(&self, newest: &Snapshot, out: &mut dyn Write) -> io::Result<()> {
