@@ -45,13 +45,13 @@ fn add_recall(draft: &mut Draft<'_>, row: RowRef<'_>) {
     let since = row.text("RecallStatusDate").map(|date| format!(" ({date})")).unwrap_or_default();
     let status = status.map(|text| format!("Status: {text}{since}"));
     let resource = json!({
-        "resourceType": "Task",
+        "resourceType": "ServiceRequest",
         "id": record_id("recall", row),
-        "status": if is_over { "completed" } else { "requested" },
+        "status": if is_over { "completed" } else { "active" },
         "intent": "plan",
         "code": {"text": row.text("RecallType").unwrap_or("Recall")},
-        "for": draft.document.subject(),
-        "executionPeriod": {"start": due.fhir},
+        "subject": draft.document.subject(),
+        "occurrenceDateTime": due.fhir,
         "authoredOn": event.fhir,
         "requester": draft.recorded_by(row),
         "note": notes([status.as_deref(), due.unread.as_deref(), event.unread.as_deref()])

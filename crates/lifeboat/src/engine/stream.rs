@@ -24,7 +24,7 @@ const BATCH_BYTES: usize = 256 * 1024;
 /// Batches under way per worker.
 const BATCHES_PER_WORKER: usize = 2;
 /// Results under way per worker.
-const RESULTS_PER_WORKER: usize = 64;
+const RESULTS_PER_WORKER: usize = 8;
 /// How a command's output is called in reports.
 const OUTPUT: &str = "the command's output";
 /// How rows that patients share are called in reports.
