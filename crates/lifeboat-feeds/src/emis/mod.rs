@@ -110,9 +110,12 @@ impl TableFeed for Emis {
         if deleted {
             return Ok(RowChange::Remove { unit: Some(unit), table: table.name, key });
         }
-        // The number of the processing says which of two rows holds and nothing about anybody: an unchanged row that comes
-        // again under a new one must not look changed.
-        if let Some(at) = table.column("ProcessingId") {
+        // Codes, staff and places come again and again under new numbers of the processing, which say nothing about them:
+        // one that has not changed must not look changed, or everybody's records would be made again. Of a patient's
+        // rows the numbers are kept, because entries of one consultation stand in their order.
+        if unit == Unit::Shared
+            && let Some(at) = table.column("ProcessingId")
+        {
             values[at] = None;
         }
         Ok(RowChange::Put { unit, table: table.name, key, values })

@@ -335,13 +335,14 @@ fn the_row_of_greater_precedence_holds_whatever_the_order_of_rows() {
 
 #[test]
 fn rows_that_cannot_be_read_are_reported_as_long_as_their_batch_counts() {
+    // So few that the gate does not mind.
     let mut site = site();
     put_full(&site);
-    site.put("A-2-delta-Item.csv", b"Id,Patient,Code,Gone\n6,a,k1,\n7,a\n8,a\n,a,k1,\n");
+    site.put("A-2-delta-Item.csv", b"Id,Patient,Code,Gone\n6,a,k1,\n7,a\n8,a\n");
     let mut engine = site.engine();
     let first = site.snapshot(&mut engine);
-    assert_eq!(first.unreadable_count(), 3, "{:?}", first.unreadable);
-    assert_eq!(first.unreadable.len(), 2, "{:?}", first.unreadable);
+    assert_eq!(first.unreadable_count(), 2, "{:?}", first.unreadable);
+    assert_eq!(first.unreadable.len(), 1, "{:?}", first.unreadable);
     assert_eq!((first.unreadable[0].line, first.unreadable[0].times), (Some(2), 2), "{:?}", first.unreadable);
     let second = site.snapshot(&mut engine);
     assert_eq!((sequence(&second), second.unreadable), ((1, "heartbeat"), first.unreadable));

@@ -8,7 +8,7 @@ use super::ledger::Ledger;
 use super::publish;
 use super::report::{Outcome, Progress, SnapshotReport, Stage, UnreadableInput};
 use super::rows::Trust;
-use super::state::{HeldSource, SiteState};
+use super::state::{HeldSource, SiteState, StateWriter};
 use super::survey_pass::{Surveyed, day_window, practice_time_zone, survey};
 use super::{Acceptance, Engine, EngineError};
 use jiff::Timestamp;
@@ -74,18 +74,29 @@ pub(super) fn take(
     }
     let site = next_state(&basis.site, &ledger, &surveyed, &published, &report);
     drop(ledger);
-    if published.new_base_rows.is_some() {
-        writer.clear_delta()?;
-    }
-    if basis.anew {
-        writer.put_dictionary(dictionary.as_ref().map(Dictionary::bytes))?;
-    }
-    writer.put_site(&site)?;
-    writer.commit()?;
+    keep(writer, &site, &basis, &published, dictionary.as_ref())?;
     if trust == Trust::Rejected {
         intake::put_trust(engine, &intake.feed, Trust::Undisputed)?;
     }
     Ok(report)
+}
+
+/// Keeps what an accepted snapshot leaves behind.
+fn keep(
+    writer: StateWriter,
+    site: &SiteState,
+    basis: &Basis,
+    published: &publish::Published,
+    dictionary: Option<&Dictionary>,
+) -> Result<(), EngineError> {
+    if published.new_base_rows.is_some() {
+        writer.clear_delta()?;
+    }
+    if basis.anew {
+        writer.put_dictionary(dictionary.map(Dictionary::bytes))?;
+    }
+    writer.put_site(site)?;
+    Ok(writer.commit()?)
 }
 
 /// Whether the newest snapshot still says all there is to say, so that a heartbeat is enough.
