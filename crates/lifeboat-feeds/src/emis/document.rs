@@ -51,7 +51,7 @@ pub(super) fn patient(rows: &UnitRows, mapping: &Mapping<'_>) -> Mapped {
     plans::add_diary(&mut draft, &chart);
     draft.document.supplies(&supplied(&mapping.supplied.iter().map(String::as_str).collect()));
     // Warnings that pop up in EMIS are not in the extract; coded ones are only some of them.
-    draft.document.lacks(SectionId::Alerts);
+    draft.document.omits(&[SectionId::Alerts]);
     draft.finish()
 }
 

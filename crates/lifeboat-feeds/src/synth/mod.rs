@@ -6,6 +6,7 @@
 
 pub mod emis;
 pub mod fhir;
+mod forced;
 pub mod gpconnect;
 mod rowset;
 pub mod tpp;
@@ -17,6 +18,7 @@ use jiff::civil::Date;
 use lifeboat_clinical::synth::{Detail, Practice};
 use serde_json::Value;
 
+pub use forced::Forced;
 pub use rowset::{RowSet, csv_row};
 
 /// What to write.

@@ -3,19 +3,7 @@
 use lifeboat_clinical::SectionId;
 
 use crate::format::Format;
-
-/// A difference between a chart and what can be read back from the format, that the format forces.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Forced {
-    /// The format.
-    pub format: Format,
-    /// The section; `None` stands for who the patient is.
-    pub section: Option<SectionId>,
-    /// The field that differs.
-    pub field: &'static str,
-    /// Why.
-    pub why: &'static str,
-}
+use crate::synth::Forced;
 
 const fn of_patient(field: &'static str, why: &'static str) -> Forced {
     Forced { format: Format::EmisWeb, section: None, field, why }

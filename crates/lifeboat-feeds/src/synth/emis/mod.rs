@@ -20,7 +20,7 @@ use lifeboat_clinical::synth::Practice;
 use serde_json::Value;
 
 use codes::Shared;
-pub use forced::{FORCED, Forced};
+pub use forced::FORCED;
 use lines::{Files, Row};
 
 use super::{Order, RowSet, Sink};

@@ -3,7 +3,7 @@
 use lifeboat_clinical::SectionId;
 
 use crate::format::Format;
-use crate::synth::emis::Forced;
+use crate::synth::Forced;
 
 const fn of_patient(field: &'static str, why: &'static str) -> Forced {
     Forced { format: Format::SystmOne, section: None, field, why }

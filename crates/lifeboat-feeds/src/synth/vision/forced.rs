@@ -2,21 +2,11 @@
 
 use lifeboat_clinical::SectionId as S;
 
-/// A difference that the format forces.
-#[derive(Debug)]
-pub struct Forced {
-    /// The format.
-    pub format: &'static str,
-    /// The section in which it is seen.
-    pub section: S,
-    /// The field that differs; `items` for how many items there are.
-    pub field: &'static str,
-    /// Why.
-    pub why: &'static str,
-}
+use crate::format::Format;
+use crate::synth::Forced;
 
 const fn forced(section: S, field: &'static str, why: &'static str) -> Forced {
-    Forced { format: "vision", section, field, why }
+    Forced { format: Format::Vision, section: Some(section), field, why }
 }
 
 const TEXT: &str = "there is no column for it; it travels in TEXT";

@@ -209,9 +209,10 @@ fn what_is_read_back_differs_as_the_format_forces_and_not_otherwise() {
             differing.entry(key).or_insert(shown);
         }
     }
-    let listed: BTreeSet<(S, &str)> = FORCED.iter().map(|forced| (forced.section, forced.field)).collect();
+    let listed: BTreeSet<(S, &str)> =
+        FORCED.iter().filter_map(|forced| Some((forced.section?, forced.field))).collect();
     assert_eq!(listed.len(), FORCED.len(), "each difference is listed once");
-    assert!(FORCED.iter().all(|forced| forced.format == "vision" && !forced.why.is_empty()));
+    assert!(FORCED.iter().all(|forced| forced.format == crate::Format::Vision && !forced.why.is_empty()));
     let unlisted: Vec<_> = differing.iter().filter(|(key, _)| !listed.contains(key)).collect();
     assert!(unlisted.is_empty(), "not listed: {unlisted:#?}");
     let unreal: Vec<_> = listed.iter().filter(|key| !differing.contains_key(*key)).collect();
